@@ -1,0 +1,231 @@
+"""Everything that can be refused, as one tree, with the sentence the person reads.
+
+Refusal
+├── BadRequest              the request itself makes no sense
+├── BadFile                 a prediction file with problems, each with its line
+├── BadBundle               a competition folder with problems
+├── UnsupportedFile         neither .csv, .csv.gz nor .zip
+├── FileTooLarge
+├── NotSignedIn
+├── WrongPassword
+├── Forbidden
+│   ├── BadCsrfToken
+│   ├── TokenScopeTooSmall
+│   ├── NotEnrolled
+│   └── StaffOnly
+├── NotFound                also for what belongs to somebody else
+├── Conflict
+│   ├── NotOpenYet
+│   ├── DeadlinePassed
+│   ├── NotRevealed
+│   └── WrongPhase
+├── KeyReused               an idempotency key with another body
+├── LimitReached
+│   ├── DailyLimitReached
+│   ├── TotalLimitReached
+│   ├── TooManyRejected
+│   └── TooManyAttempts
+├── Busy                    try again in a moment; nothing was counted
+└── StorageFull
+
+Each class has a `code` (stable, for programs) and a `template` (a sentence, for people). Values fill the template, so
+that a sentence can be translated before it is filled; those named in `members` also appear as fields of the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a file: what, in which line, for which id, and how to mend it."""
+
+    code: str
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    line: int | None = None
+    id: str | None = None
+
+    @property
+    def message(self) -> str:
+        return self.template.format(**self.values)
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+    """A definite no. Nothing was counted, and the sentence says what to do next."""
+
+    code: ClassVar[str]
+    template: ClassVar[str]
+    members: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, **values: Any) -> None:
+        self.values = values
+        super().__init__(self.template.format(**values))
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        return ()
+
+    def member_values(self) -> dict[str, Any]:
+        return {name: self.values[name] for name in self.members}
+
+
+class BadRequest(Refusal):
+    code = "bad_request"
+    template = "{reason}"
+
+
+class _WithProblems(Refusal):
+    def __init__(self, problems: Sequence[Problem], counts: Mapping[str, int] | None = None, **values: Any) -> None:
+        self._problems = tuple(problems)
+        self.counts = dict(counts or {})
+        super().__init__(first=self._problems[0].message if self._problems else "", **values)
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        return self._problems
+
+
+class BadFile(_WithProblems):
+    """`counts` holds how many problems of each code there are; `problems` at most 20 of each."""
+
+    code = "bad_file"
+    template = "The file was not accepted and cost no submission. {first}"
+
+
+class BadBundle(_WithProblems):
+    code = "bad_bundle"
+    template = "The competition folder is not ready. {first}"
+
+
+class UnsupportedFile(Refusal):
+    code = "unsupported_file"
+    template = "{file_name} is not a prediction file this competition reads. Upload a .csv, a .csv.gz, or a .zip holding one .csv."
+
+
+class FileTooLarge(Refusal):
+    code = "file_too_large"
+    template = "The file is larger than the {limit} allowed here, counted after unpacking. {advice}"
+
+
+class NotSignedIn(Refusal):
+    code = "not_signed_in"
+    template = "Sign in first: run `unseen login`, or send a valid token in the Authorization header."
+
+
+class WrongPassword(Refusal):
+    code = "wrong_password"
+    template = "That name and password do not belong together. Check both and try again, or ask your course staff to reset the password."
+
+
+class Forbidden(Refusal):
+    code = "forbidden"
+    template = "{reason}"
+
+
+class BadCsrfToken(Forbidden):
+    code = "bad_csrf_token"
+    template = "The form was too old to be trusted. Go back, reload the page and send it again."
+
+
+class TokenScopeTooSmall(Forbidden):
+    code = "token_scope"
+    template = "This token may not do that: it has the scope “{scope}” and “{needed}” is needed. Make another token with that scope."
+
+
+class NotEnrolled(Forbidden):
+    code = "not_enrolled"
+    template = "You are not enrolled in {course}, the course this competition belongs to. Ask its staff to put you on the list."
+
+
+class StaffOnly(Forbidden):
+    code = "staff_only"
+    template = "Only the staff of {course} can do that."
+
+
+class NotFound(Refusal):
+    code = "not_found"
+    template = "There is no {what} here. {advice}"
+
+
+class Conflict(Refusal):
+    code = "conflict"
+    template = "{reason}"
+
+
+class NotOpenYet(Conflict):
+    code = "not_open_yet"
+    template = "This competition has not started yet. It opens {starts}."
+    members = ("starts_at",)
+
+
+class DeadlinePassed(Conflict):
+    code = "deadline_passed"
+    template = "The deadline was {deadline}, and this competition takes no late submissions. {advice}"
+    members = ("deadline_at",)
+
+
+class NotRevealed(Conflict):
+    code = "not_revealed"
+    template = "The private scores of this competition have not been revealed yet."
+
+
+class WrongPhase(Conflict):
+    code = "wrong_phase"
+    template = "The competition is {phase}, and {action} is possible only while it is {needed}."
+    members = ("phase",)
+
+
+class KeyReused(Refusal):
+    code = "idempotency_key_reused"
+    template = (
+        "This Idempotency-Key was already used for submission {ref} with another file or message. "
+        "Send the new file with a new key."
+    )
+    members = ("ref",)
+
+
+class LimitReached(Refusal):
+    """A limit that a person meets; `retry_after` (seconds) and `resets_at` are None where waiting does not help."""
+
+    code = "limit_reached"
+    template = "{reason}"
+    members = ("resets_at", "retry_after")
+
+
+class DailyLimitReached(LimitReached):
+    code = "daily_limit_reached"
+    template = "You have used all {daily_limit} submissions for today. The count resets at {resets}, in {wait}."
+    members = ("resets_at", "retry_after", "daily_limit")
+
+
+class TotalLimitReached(LimitReached):
+    code = "total_limit_reached"
+    template = "You have used all {total_limit} submissions of this competition. Choose your final submissions among those you have."
+    members = ("resets_at", "retry_after", "total_limit")
+
+
+class TooManyRejected(LimitReached):
+    code = "too_many_rejected"
+    template = (
+        "{limit} files were rejected within an hour, so uploads pause for {wait}. "
+        "No submission was used. Check the file on your side with `unseen validate` against sample_submission.csv meanwhile."
+    )
+
+
+class TooManyAttempts(LimitReached):
+    code = "too_many_attempts"
+    template = "Too many failed sign-ins. Wait {wait} and try again."
+
+
+class Busy(Refusal):
+    code = "busy"
+    template = "The server is busy right now and nothing was counted. Try again in a few seconds; repeating the request is safe."
+
+
+class StorageFull(Refusal):
+    code = "storage_full"
+    template = "The server cannot store anything right now; nothing was counted. Tell the course staff that its disk is full."
