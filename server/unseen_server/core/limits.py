@@ -1,0 +1,107 @@
+"""The quota day: how many submissions are left, and when the count resets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from unseen_server.core.schedule import zone
+
+
+def quota_day(now: datetime, time_zone: str) -> date:
+    """The calendar day in the competition's zone on which a submission received at `now` (aware) is counted."""
+    return _aware(now).astimezone(zone(time_zone)).date()
+
+
+def resets_at(now: datetime, time_zone: str) -> datetime:
+    """The first instant (aware, UTC), always after `now`, at which the quota day is a later one.
+
+    Right also where a day has 23 or 25 hours, where midnight is skipped or comes twice, and where a whole day is
+    skipped (Pacific/Apia, 2011-12-30), because it walks from one setting of the clocks to the next.
+    """
+    place, today, instant = zone(time_zone), quota_day(now, time_zone), now.astimezone(UTC)
+    while True:
+        local = instant.astimezone(place).replace(tzinfo=None)
+        midnight = instant + (datetime.combine(local.date() + timedelta(days=1), time()) - local)
+        instant = _clocks_set(instant, midnight, place) or midnight
+        if quota_day(instant, time_zone) > today:
+            return instant
+
+
+def _clocks_set(after: datetime, until: datetime, place: ZoneInfo) -> datetime | None:
+    """The instant in (after, until] at which the zone's offset changes, by bisection; None when it does not."""
+    offset = after.astimezone(place).utcoffset()
+    if until.astimezone(place).utcoffset() == offset:
+        return None
+    while until - after > timedelta(microseconds=1):
+        middle = after + (until - after) // 2
+        if middle.astimezone(place).utcoffset() == offset:
+            after = middle
+        else:
+            until = middle
+    return until
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a team may still do; the total fields are None without a total limit, `resets_at` is aware UTC."""
+
+    daily_limit: int
+    used_today: int
+    left_today: int
+    total_limit: int | None
+    used_total: int
+    left_total: int | None
+    resets_at: datetime
+    time_zone: str
+
+
+def allowance(
+    now: datetime,
+    time_zone: str,
+    *,
+    daily_limit: int,
+    used_today: int,
+    used_total: int,
+    total_limit: int | None = None,
+) -> Allowance:
+    """Limits, uses and what is left; never negative, also after staff lowered a limit below what was used.
+
+    `left_today` is what can really be used today: never more than the total leaves.
+    """
+    left_total = None if total_limit is None else max(0, total_limit - used_total)
+    left_today = max(0, daily_limit - used_today)
+    return Allowance(
+        daily_limit=daily_limit,
+        used_today=used_today,
+        left_today=left_today if left_total is None else min(left_today, left_total),
+        total_limit=total_limit,
+        used_total=used_total,
+        left_total=left_total,
+        resets_at=resets_at(now, time_zone),
+        time_zone=time_zone,
+    )
+
+
+def in_words(wait: timedelta | float) -> str:
+    """A wait (timedelta or seconds) as people say it, rounded up so that waiting so long is enough: “3 h 12 min”."""
+    seconds = math.ceil(wait.total_seconds() if isinstance(wait, timedelta) else wait)
+    if seconds < 60:
+        return f"{max(seconds, 1)} s"
+    minutes = math.ceil(seconds / 60)
+    if minutes < 48 * 60:
+        return _joined((minutes // 60, "h"), (minutes % 60, "min"))
+    hours = math.ceil(minutes / 60)
+    return _joined((hours // 24, "days"), (hours % 24, "h"))
+
+
+def _joined(*parts: tuple[int, str]) -> str:
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+def _aware(instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs its offset: naive datetimes are not accepted")
+    return instant

@@ -1,0 +1,151 @@
+"""Which phase is it now, and what a local date and time means in the competition's zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from unseen_server.core.errors import BadRequest, DeadlinePassed, NotOpenYet
+
+
+class Phase(StrEnum):
+    DRAFT = "draft"
+    OPEN = "open"
+    CLOSED = "closed"
+    REVEALED = "revealed"
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """The instants of one competition (aware; None where not set). With an extension, replace the deadline."""
+
+    time_zone: str
+    launched_at: datetime | None = None
+    starts_at: datetime | None = None
+    deadline: datetime | None = None
+    closed_at: datetime | None = None
+    revealed_at: datetime | None = None
+    late_submissions: bool = True
+
+
+def phase(timetable: Timetable, now: datetime) -> Phase:
+    """The phase at `now` (aware).
+
+    A submission received at exactly the deadline is on time, so the competition is still open at that instant and
+    closed after it. `launched_at`, `starts_at`, `closed_at` and `revealed_at` are first instants of what they begin.
+    """
+    t = timetable
+    if _reached(t.revealed_at, now):
+        return Phase.REVEALED
+    if not _reached(t.launched_at, now) or (t.starts_at is not None and now < t.starts_at):
+        return Phase.DRAFT
+    if _reached(t.closed_at, now) or (t.deadline is not None and now > t.deadline):
+        return Phase.CLOSED
+    return Phase.OPEN
+
+
+def admit(timetable: Timetable, received_at: datetime) -> bool:
+    """True when a submission received then counts as late, False when it is on time.
+
+    Raises NotOpenYet before the start, and DeadlinePassed after the end where late submissions are not taken.
+    """
+    now = phase(timetable, received_at)
+    if now is Phase.DRAFT:
+        begins = max((t for t in (timetable.starts_at, timetable.launched_at) if t is not None), default=None)
+        starts = "when the course staff launch it" if begins is None else both_zones(begins, timetable.time_zone)
+        raise NotOpenYet(starts=starts, starts_at=begins)
+    if now is Phase.OPEN:
+        return False
+    if not timetable.late_submissions:
+        end = min(t for t in (timetable.deadline, timetable.closed_at, timetable.revealed_at) if t is not None)
+        raise DeadlinePassed(
+            deadline=both_zones(end, timetable.time_zone),
+            deadline_at=end,
+            advice="If you have a reason, ask the course staff for an extension.",
+        )
+    return True
+
+
+def _reached(instant: datetime | None, now: datetime) -> bool:
+    return instant is not None and now >= instant
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    """The IANA time zone of that name; BadRequest, with the nearest names, for any other."""
+    if name in _names():
+        return ZoneInfo(name)
+    near = _near(name)
+    advice = f"Did you mean {' or '.join(near)}?" if near else "Write one such as Asia/Taipei, Europe/Berlin or UTC."
+    raise BadRequest(reason=f"“{name[:64]}” is not an IANA time zone. {advice}")
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(available_timezones()) - {"Factory", "localtime"}
+
+
+def _near(name: str) -> list[str]:
+    wanted = name.strip().replace(" ", "_").casefold()
+    folded = {known.casefold(): known for known in _names()}
+    # a city alone (“Taipei”) is the commonest slip, then a typing error; abbreviations (“CST”) resemble everything
+    cities = [known for key, known in folded.items() if key.endswith(f"/{wanted}")]
+    close = get_close_matches(wanted, folded, n=3, cutoff=0.75) if len(wanted) > 4 else []
+    return sorted(cities)[:3] or [folded[key] for key in close] or ([folded[wanted]] if wanted in folded else [])
+
+
+def local_to_utc(local: datetime | str, time_zone: str) -> datetime:
+    """The instant (aware, UTC) of a local date and time: a datetime or an ISO text such as “2026-12-01 23:59”.
+
+    One with an offset of its own keeps it. Where clocks go back and show a time twice, the later is meant: a deadline
+    in doubt favours the student (`both_zones` says which). BadRequest for a time that the clocks skip, for a date
+    without a time, and for what is no date.
+    """
+    naive = _parsed(local) if isinstance(local, str) else local
+    if naive.tzinfo is not None:
+        return naive.astimezone(UTC)
+    later = naive.replace(tzinfo=zone(time_zone), fold=1)
+    instant = later.astimezone(UTC)
+    if instant.astimezone(zone(time_zone)).replace(tzinfo=None) != naive:
+        earlier = naive.replace(tzinfo=zone(time_zone), fold=0).astimezone(UTC).astimezone(zone(time_zone))
+        raise BadRequest(
+            reason=f"{naive:%Y-%m-%d %H:%M} does not exist in {time_zone}: the clocks are set forward over it. "
+            f"Write {earlier:%Y-%m-%d %H:%M}, for example."
+        )
+    return instant
+
+
+def _parsed(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise BadRequest(reason=f"“{text[:64]}” is not a date and time. Write it like 2026-12-01 23:59.") from None
+    if moment.time() == time() and ":" not in text:
+        raise BadRequest(reason=f"“{text[:64]}” has no time of day. Write it like {moment:%Y-%m-%d} 23:59.")
+    return moment
+
+
+def both_zones(instant: datetime, time_zone: str) -> str:
+    """The instant on both clocks, to be read back before saving: “2026-12-01 23:59 Asia/Taipei (2026-12-01 15:59 UTC)”.
+
+    An hour that the clocks show twice is told apart.
+    """
+    local = instant.astimezone(zone(time_zone))
+    if time_zone == "UTC":
+        return f"{_clock(local)} UTC"
+    return f"{_clock(local)} {time_zone}{_which(local)} ({_clock(instant.astimezone(UTC))} UTC)"
+
+
+def _clock(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M" if moment.second == 0 else "%Y-%m-%d %H:%M:%S")
+
+
+def _which(local: datetime) -> str:
+    first, second = local.replace(fold=0).utcoffset(), local.replace(fold=1).utcoffset()
+    if first == second or first is None or second is None or first < second:
+        return ""
+    return ", the second time the clocks show it" if local.fold else ", the first time the clocks show it"
