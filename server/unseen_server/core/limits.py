@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from unseen_server.core.schedule import zone
+from unseen_server.core.schedule import checked_zone
 
 
 def quota_day(now: datetime, time_zone: str) -> date:
     """The calendar day in the competition's zone on which a submission received at `now` (aware) is counted."""
-    return _aware(now).astimezone(zone(time_zone)).date()
+    return _aware(now).astimezone(checked_zone(time_zone)).date()
 
 
 def resets_at(now: datetime, time_zone: str) -> datetime:
@@ -21,7 +21,7 @@ def resets_at(now: datetime, time_zone: str) -> datetime:
     Right also where a day has 23 or 25 hours, where midnight is skipped or comes twice, and where a whole day is
     skipped (Pacific/Apia, 2011-12-30), because it walks from one setting of the clocks to the next.
     """
-    place, today, instant = zone(time_zone), quota_day(now, time_zone), now.astimezone(UTC)
+    place, today, instant = checked_zone(time_zone), quota_day(now, time_zone), now.astimezone(UTC)
     while True:
         local = instant.astimezone(place).replace(tzinfo=None)
         midnight = instant + (datetime.combine(local.date() + timedelta(days=1), time()) - local)

@@ -16,18 +16,18 @@ from unseen_server.core.ranking import Direction, better
 
 # Metrics that are the mean of per-row losses have a standard error, from which their grid follows.
 MEANS = frozenset({"mse", "mae"})
-# The score of a perfect prediction, where it is not 0.
-PERFECT = {"r2": 1.0}
+# Metrics for which higher is better, each with the score of a perfect prediction; for all others that is 0.
+_PERFECT = {"r2": 1.0}
 
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)  # any two float64 divide and multiply without a visible error
-_NO_GRID = math.ulp(0.0)
+_NO_GRID = math.ulp(0.0)  # finer than any score: a perfect baseline leaves nothing to measure a grid by
 
 
 @dataclass(frozen=True, slots=True)
 class Constants:
     """Fixed once, at launch, from the declared baseline on the public rows.
 
-    `baseline_score` R0 and `grid` q in units of the metric; `standard_error` SE0 of R0, None where R0 is no mean.
+    `baseline_score` R0 and `grid` q in units of the metric, `standard_error` SE0 of R0 (None where R0 is no mean).
     """
 
     baseline_score: float
@@ -37,30 +37,31 @@ class Constants:
     direction: Direction = "lower"
 
 
-def constants(
-    metric_name: str,
-    losses: NDArray[np.float64],
-    *,
-    baseline_score: float | None = None,
-    direction: Direction = "lower",
-) -> Constants:
+def constants(metric_name: str, losses: NDArray[np.float64], *, baseline_score: float | None = None) -> Constants:
     """The constants from the baseline's `losses`, shape (n_public,), and its score where that is not their mean.
 
-    For a mean of losses (mse, mae): SE0 = std(l, ddof=1) / sqrt(n) and q = q125(SE0 / 4), so that the rounding (at
-    most q / 2) is an eighth of the noise. For other metrics (rmse, r2), and where all losses are equal, q is about
-    two significant digits of the baseline's distance from a perfect score: q = q125(|R0 - perfect| / 100). It is a
-    step and not a number of digits, because digits grow without limit where a score comes near 0.
+    For a mean of losses (mse, mae) SE0 = std(l, ddof=1) / sqrt(n); a score that is no mean has none.
     """
     n = len(losses)
-    mean = math.fsum(losses) / n
-    R0 = mean if baseline_score is None else baseline_score
+    R0 = math.fsum(losses) / n if baseline_score is None else baseline_score
     SE0 = float(np.std(losses, ddof=1) / math.sqrt(n)) if metric_name in MEANS and n > 1 else None
-    distance = abs(R0 - PERFECT.get(metric_name, 0.0))
-    if SE0 is not None and 1e-9 * distance < SE0 / 4:  # else it is the rounding of the arithmetic, not noise
-        grid = q125(SE0 / 4)
-    else:
-        grid = q125(distance / 100) if distance > 0 else _NO_GRID
-    return Constants(R0, SE0, grid, n, direction)
+    return constants_of(metric_name, R0, SE0, n)
+
+
+def constants_of(metric_name: str, baseline_score: float, standard_error: float | None, n_public: int) -> Constants:
+    """The constants again from the two numbers that a competition keeps.
+
+    The grid is q = q125(SE0 / 4), so that rounding moves a score by an eighth of its noise at most. Without a
+    standard error (rmse, r2; or a baseline that is equally wrong in every row) q is about two significant digits of
+    the baseline's distance from a perfect score, q = q125(|R0 - perfect| / 100): a fixed step rather than a number
+    of digits, because significant digits become an exact oracle where a score comes near 0.
+    """
+    distance = abs(baseline_score - _PERFECT.get(metric_name, 0.0))
+    step = distance / 100
+    if standard_error is not None and standard_error > 1e-9 * distance:  # below that it is noise of the arithmetic
+        step = standard_error / 4
+    grid = q125(step) if step > _NO_GRID else _NO_GRID
+    return Constants(baseline_score, standard_error, grid, n_public, "higher" if metric_name in _PERFECT else "lower")
 
 
 def q125(x: float) -> float:

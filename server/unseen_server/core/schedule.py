@@ -75,7 +75,7 @@ def _reached(instant: datetime | None, now: datetime) -> bool:
 
 
 @cache
-def zone(name: str) -> ZoneInfo:
+def checked_zone(name: str) -> ZoneInfo:
     """The IANA time zone of that name; BadRequest, with the nearest names, for any other."""
     if name in _names():
         return ZoneInfo(name)
@@ -98,20 +98,22 @@ def _near(name: str) -> list[str]:
     return sorted(cities)[:3] or [folded[key] for key in close] or ([folded[wanted]] if wanted in folded else [])
 
 
-def local_to_utc(local: datetime | str, time_zone: str) -> datetime:
+def local_to_utc(moment: datetime | str, time_zone: str) -> datetime:
     """The instant (aware, UTC) of a local date and time: a datetime or an ISO text such as “2026-12-01 23:59”.
 
     One with an offset of its own keeps it. Where clocks go back and show a time twice, the later is meant: a deadline
     in doubt favours the student (`both_zones` says which). BadRequest for a time that the clocks skip, for a date
     without a time, and for what is no date.
     """
-    naive = _parsed(local) if isinstance(local, str) else local
+    naive = _parsed(moment) if isinstance(moment, str) else moment
     if naive.tzinfo is not None:
         return naive.astimezone(UTC)
-    later = naive.replace(tzinfo=zone(time_zone), fold=1)
+    later = naive.replace(tzinfo=checked_zone(time_zone), fold=1)
     instant = later.astimezone(UTC)
-    if instant.astimezone(zone(time_zone)).replace(tzinfo=None) != naive:
-        earlier = naive.replace(tzinfo=zone(time_zone), fold=0).astimezone(UTC).astimezone(zone(time_zone))
+    if instant.astimezone(checked_zone(time_zone)).replace(tzinfo=None) != naive:
+        earlier = (
+            naive.replace(tzinfo=checked_zone(time_zone), fold=0).astimezone(UTC).astimezone(checked_zone(time_zone))
+        )
         raise BadRequest(
             reason=f"{naive:%Y-%m-%d %H:%M} does not exist in {time_zone}: the clocks are set forward over it. "
             f"Write {earlier:%Y-%m-%d %H:%M}, for example."
@@ -134,10 +136,20 @@ def both_zones(instant: datetime, time_zone: str) -> str:
 
     An hour that the clocks show twice is told apart.
     """
-    local = instant.astimezone(zone(time_zone))
+    there = local(instant, time_zone)
     if time_zone == "UTC":
-        return f"{_clock(local)} UTC"
-    return f"{_clock(local)} {time_zone}{_which(local)} ({_clock(instant.astimezone(UTC))} UTC)"
+        return f"{_clock(there)} UTC"
+    return f"{_clock(there)} {time_zone}{_which(there)} ({_clock(instant.astimezone(UTC))} UTC)"
+
+
+def local(instant: datetime, time_zone: str) -> datetime:
+    """The same instant (aware) on the clocks of the zone."""
+    return instant.astimezone(checked_zone(time_zone))
+
+
+def clock_time(instant: datetime, time_zone: str) -> str:
+    """The time of day there, with the zone: “00:00 Asia/Taipei”."""
+    return f"{local(instant, time_zone):%H:%M} {time_zone}"
 
 
 def _clock(moment: datetime) -> str:
