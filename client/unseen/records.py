@@ -1,0 +1,229 @@
+"""What the server answers, as frozen dataclasses; a field this version does not know is kept in `raw` alone.
+
+Every moment is an aware `datetime`. A score is the number the server released, never rounded again here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+MOMENTS = frozenset(
+    {
+        "deadline",
+        "expires_at",
+        "generated_at",
+        "last_submission_at",
+        "modified_at",
+        "resets_at",
+        "resets_at_local",
+        "starts_at",
+        "submitted_at",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """An answer of the server; `raw` is the JSON object it was read from."""
+
+    nested: ClassVar[Mapping[str, type[Record]]] = {}
+
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Self:
+        known = {f.name for f in fields(cls)} - {"raw"}
+        return cls(raw=raw, **{name: cls._value(name, value) for name, value in raw.items() if name in known})
+
+    @classmethod
+    def _value(cls, name: str, value: Any) -> Any:
+        if name in MOMENTS and isinstance(value, str):
+            return datetime.fromisoformat(value)
+        kind = cls.nested.get(name)
+        if isinstance(value, list):
+            return tuple(kind.read(item) if kind else item for item in value)
+        return kind.read(value) if kind and isinstance(value, dict) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course(Record):
+    """A course you belong to, and as what: `role` is student, assistant or instructor."""
+
+    slug: str
+    title: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token(Record):
+    """The token in use; `scope` is submit, read or staff, `expires_at` is None when it does not expire."""
+
+    name: str | None = None
+    scope: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account(Record):
+    """Who the token belongs to."""
+
+    nested: ClassVar[Mapping[str, type[Record]]] = {"courses": Course, "token": Token}
+
+    username: str
+    display_name: str = ""
+    is_admin: bool = False
+    courses: tuple[Course, ...] = ()
+    token: Token | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Competition(Record):
+    """A competition; the Markdown texts and the column names come only with `Client.competition(slug)`.
+
+    `phase` is draft, open, closed or revealed; `direction` is that of the metric, minimize or maximize;
+    `rank` and `left_today` are those of your team.
+    """
+
+    slug: str
+    title: str = ""
+    course: str | None = None
+    phase: str = ""
+    metric: str = ""
+    direction: str = ""
+    starts_at: datetime | None = None
+    deadline: datetime | None = None
+    time_zone: str = "UTC"
+    daily_limit: int | None = None
+    total_limit: int | None = None
+    final_submissions: int | None = None
+    release: str | None = None
+    teams: int | None = None
+    url: str | None = None
+    rank: int | None = None
+    left_today: int | None = None
+    overview: str | None = None
+    rules: str | None = None
+    data: str | None = None
+    id_column: str | None = None
+    target_column: str | None = None
+    test_rows: int | None = None
+    bounds: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class File(Record):
+    """A file of a competition: `size` in bytes, `sha256` in hexadecimal."""
+
+    name: str
+    size: int | None = None
+    sha256: str | None = None
+    modified_at: datetime | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission(Record):
+    """One submission of your team; `private_score` is None until the reveal."""
+
+    ref: int
+    status: str = ""
+    message: str = ""
+    file_name: str = ""
+    sha256: str = ""
+    submitted_at: datetime | None = None
+    public_score: float | None = None
+    private_score: float | None = None
+    selected: bool = False
+    late: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt(Submission):
+    """The answer to a submission: what it scored, where that puts the team, and what is left today.
+
+    `replayed` is True when the server had already counted this very upload and repeated its first answer.
+    """
+
+    competition: str = ""
+    metric: str = ""
+    direction: str = ""
+    previous_best: float | None = None
+    improved: bool = False
+    rank: int | None = None
+    previous_rank: int | None = None
+    teams: int | None = None
+    daily_limit: int | None = None
+    used_today: int | None = None
+    left_today: int | None = None
+    total_limit: int | None = None
+    left_total: int | None = None
+    resets_at: datetime | None = None
+    resets_at_local: datetime | None = None
+    time_zone: str = "UTC"
+    replayed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Record):
+    """The answer to a free check: the file would be accepted, and has `rows` predictions."""
+
+    valid: bool = False
+    rows: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits(Record):
+    """How many submissions are used and left; the day is the calendar day in `time_zone`."""
+
+    used_today: int | None = None
+    left_today: int | None = None
+    daily_limit: int | None = None
+    total_limit: int | None = None
+    used_total: int | None = None
+    resets_at: datetime | None = None
+    resets_at_local: datetime | None = None
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Final(Record):
+    """The submissions that count on the private board: `chosen` by you, or else picked by `rule`."""
+
+    refs: tuple[int, ...] = ()
+    chosen: bool = False
+    final_submissions: int | None = None
+    rule: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaderboardEntry(Record):
+    """One row of a board; a baseline has no rank."""
+
+    team: str
+    rank: int | None = None
+    score: float | None = None
+    entries: int | None = None
+    last_submission_at: datetime | None = None
+    is_baseline: bool = False
+    tier: str | None = None
+    behind_leader: Any = None
+    tied_with_leader: bool = False
+    rank_interval: tuple[int, int] | None = None
+    previous_rank: int | None = None
+    members: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaderboard(Record):
+    """A board, public or private, best first."""
+
+    nested: ClassVar[Mapping[str, type[Record]]] = {"entries": LeaderboardEntry}
+
+    competition: str = ""
+    board: str = "public"
+    generated_at: datetime | None = None
+    direction: str = ""
+    entries: tuple[LeaderboardEntry, ...] = ()
