@@ -156,8 +156,7 @@ def _clock(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M" if moment.second == 0 else "%Y-%m-%d %H:%M:%S")
 
 
-def _which(local: datetime) -> str:
-    first, second = local.replace(fold=0).utcoffset(), local.replace(fold=1).utcoffset()
-    if first == second or first is None or second is None or first < second:
+def _which(there: datetime) -> str:
+    if there.replace(fold=0).utcoffset() == there.replace(fold=1).utcoffset():
         return ""
-    return ", the second time the clocks show it" if local.fold else ", the first time the clocks show it"
+    return ", the second time the clocks show it" if there.fold else ", the first time the clocks show it"
