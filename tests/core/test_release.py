@@ -122,6 +122,8 @@ def test_up_to_the_baseline_the_grid_and_beyond_it_two_digits(score, told):
 def test_worse_than_the_baseline_never_shows_as_better_than_it():
     # two digits alone would say 10
     assert shown("rounded", 10.46, Constants(10.4, 0.5, 0.1, 200)) == 10.4
+    # and 0.94 here, where higher is better
+    assert shown("rounded", 0.9355, constants_of("r2", 0.936, None, 100)) == 0.936
 
 
 def test_near_zero_significant_digits_would_tell_everything_and_the_grid_does_not():
