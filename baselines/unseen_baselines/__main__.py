@@ -1,0 +1,104 @@
+"""The command `unseen-baselines`: train a model for a competition, run the lecture, visit the lab."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MODEL_NAMES = ("mean", "linear", "linear-gd", "mlp", "committee")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The lecture's models, in NumPy: baselines for a competition, and experiments to look at."""
+
+
+@main.command()
+@click.argument("name", type=click.Choice(MODEL_NAMES))
+@click.option(
+    "--data",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="folder with train.csv, test.csv, sample_submission.csv",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="where the predictions go (default: stdout, unless --submit)"
+)
+@click.option(
+    "--submit",
+    "slug",
+    metavar="SLUG",
+    help="also hand them in to this competition, signed in as `unseen login` left you",
+)
+@click.option("--message", "-m", help="the submission's message (default: the model's name)")
+@click.option("--seed", type=int, help="repeat a run exactly")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="leave a column out (repeatable)")
+@click.option(
+    "--ratio",
+    "ratios",
+    multiple=True,
+    metavar="A/B",
+    help="add the column A divided by B, such as words/pages (repeatable)",
+)
+def train(
+    name: str, folder: Path, out: Path | None, slug: str | None, message: str | None, seed: int | None,
+    drop: Sequence[str], ratios: Sequence[str],
+) -> None:  # fmt: skip
+    """Train NAME on a competition's folder and predict its test rows.
+
+    \b
+    mean        the mean of the training labels
+    linear      a line, by the formula
+    linear-gd   a line, by gradient descent
+    mlp         a network of ReLU layers, stopped early on rows held back
+    committee   the mean of eight such networks
+    """
+    from .errors import CannotLearn
+    from .train import fit_and_predict
+    from .watch import ProgressBar
+
+    try:
+        with ProgressBar(name) as watcher:
+            ids, predictions = fit_and_predict(
+                folder, name, out, seed=seed, drop=drop, ratios=[_pair(text) for text in ratios], watcher=watcher
+            )
+    except CannotLearn as refusal:
+        raise click.ClickException(str(refusal)) from None
+    if out is None and slug is None:
+        sys.stdout.writelines(f"{i},{float(p)!r}\n" for i, p in zip(ids, predictions, strict=True))
+    elif out is not None:
+        click.echo(f"{len(ids)} predictions written to {out}.", err=True)
+    if slug is not None:
+        _submit(slug, dict(zip(ids, map(float, predictions), strict=True)), message or name)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    over, slash, under = text.partition("/")
+    if not (over and slash and under):
+        raise click.BadParameter(
+            f"{text!r} is not two columns with a / between them, such as words/pages", param_hint="--ratio"
+        )
+    return over, under
+
+
+def _submit(slug: str, predictions: dict[str, float], message: str) -> None:
+    from unseen import Client
+    from unseen.errors import UnseenError
+
+    try:
+        receipt = Client.from_env().submit(slug, predictions, message=message)
+    except UnseenError as refusal:
+        raise click.ClickException(str(refusal)) from None
+    told = f"public score {receipt.public_score}, rank {receipt.rank}, {receipt.left_today} left today"
+    click.echo(f"Submitted to {slug}: {told}.", err=True)
+
+
+if __name__ == "__main__":
+    main()

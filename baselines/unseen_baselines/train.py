@@ -1,0 +1,54 @@
+"""Train a named model on a competition's folder and predict its test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import Bundle, read_bundle, write_predictions
+from .estimators import Committee, Estimator, LinearRegressor, MeanRegressor, MLPRegressor
+from .features import Preparation, ratio
+from .training import Watcher
+
+MODELS: dict[str, Callable[[int | None, Watcher | None], Estimator]] = {
+    "mean": lambda seed, watcher: MeanRegressor(),
+    "linear": lambda seed, watcher: LinearRegressor(),
+    "linear-gd": lambda seed, watcher: LinearRegressor("gradient-descent", watcher=watcher),
+    "mlp": lambda seed, watcher: MLPRegressor(random_state=seed, watcher=watcher),
+    "committee": lambda seed, watcher: Committee(random_state=seed, watcher=watcher),
+}
+
+
+def fit_and_predict(
+    folder: Path,
+    name: str,
+    out: Path | None = None,
+    *,
+    seed: int | None = None,
+    drop: Sequence[str] = (),
+    ratios: Sequence[tuple[str, str]] = (),
+    watcher: Watcher | None = None,
+) -> tuple[list[str], NDArray[np.float64]]:
+    """The test ids and their predictions by the model `name` (see MODELS), also written to `out` when it is given.
+
+    `ratios` are pairs of columns to divide, such as ("words", "pages"). Raises CannotLearn with a sentence.
+    """
+    bundle = read_bundle(folder, drop)
+    X, X_test = prepared(bundle, ratios)
+    model = MODELS[name](seed, watcher).fit(X, bundle.y)
+    predictions = model.predict(X_test).astype(np.float64)
+    if out is not None:
+        write_predictions(out, bundle, predictions)
+    return bundle.test_ids, predictions
+
+
+def prepared(bundle: Bundle, ratios: Sequence[tuple[str, str]] = ()) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """X (n, d) of the training rows and X (k, d) of the test rows, as numbers."""
+    train, test = bundle.train, bundle.test
+    for over, under in ratios:
+        train, test = ratio(train, over, under), ratio(test, over, under)
+    preparation = Preparation.fit(train)
+    return preparation.apply(train, "train.csv"), preparation.apply(test, "test.csv")
