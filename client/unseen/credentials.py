@@ -146,3 +146,19 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     except BaseException:
         os.unlink(beside)
         raise
+
+
+def is_private(url: str) -> bool:
+    """Whether what is sent there cannot be read on the way: HTTPS, or this very computer."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}
+
+
+def overview() -> dict[str, str | None]:
+    """Every setting that applies, without the token itself."""
+    overview: dict[str, str | None] = {name: setting(name) for name in SETTINGS}
+    try:
+        found = find()
+    except NotLoggedIn:
+        return {"url": os.environ.get("UNSEEN_URL") or saved_url(), "token": None, **overview, "folder": str(folder())}
+    return {"url": found.url, "token": f"set, from {found.source}", **overview, "folder": str(folder())}
