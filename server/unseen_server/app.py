@@ -1,0 +1,57 @@
+"""The application: connects configuration, database and routes, and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flask import Flask, Response
+
+from unseen_server.config import Config
+from unseen_server.db.session import Database
+from unseen_server.services.keys import KeyRing
+from unseen_server.web import api, errors, pages
+from unseen_server.web.context import Parts
+
+FORM_FIELDS_IN_MEMORY = 64 * 1024
+FORM_PARTS = 20
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; object-src 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Flask:
+    app = Flask("unseen_server", template_folder="web/templates", static_folder="web/static")
+    app.config.update(
+        MAX_CONTENT_LENGTH=config.max_upload,
+        MAX_FORM_MEMORY_SIZE=FORM_FIELDS_IN_MEMORY,
+        MAX_FORM_PARTS=FORM_PARTS,
+        SECRET_KEY=config.secret(),
+    )
+    app.url_map.strict_slashes = False
+    db = Database(config.database_url)
+    app.extensions["unseen"] = Parts(
+        config=config, db=db, keys=KeyRing(db), clock=clock, downloads=config.home / "downloads"
+    )
+    app.register_blueprint(api.blueprint)
+    app.register_blueprint(pages.blueprint)
+    errors.register(app)
+    app.after_request(_with_headers)
+    return app
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,31 @@
+"""Baselines: prediction files of the staff that stand on the board without a rank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from unseen_server.cli.common import answer, database, format_option, now
+from unseen_server.services import baselines
+from unseen_server.services.keys import KeyRing
+
+
+@click.group()
+def baseline() -> None:
+    """Prediction files to beat: simple, medium, strong, boss."""
+
+
+@baseline.command("add")
+@click.argument("slug")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", required=True, help="What the board calls it.")
+@click.option("--tier", type=click.Choice(baselines.TIERS), required=True)
+@format_option
+def add(slug: str, file: Path, name: str, tier: str, style: str) -> None:
+    """Put the predictions in FILE on the board of SLUG as a marked row."""
+    with database() as db:
+        added = baselines.add(
+            db, KeyRing(db), slug=slug, name=name, tier=tier, content=file.read_bytes(), file_name=file.name, now=now()
+        )
+    answer(style, added, f"{name} ({tier}) stands at {added.public_score!r}.")

@@ -1,0 +1,72 @@
+"""What every command needs: the configured database, the time, and one way to print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from unseen_server.config import Config
+from unseen_server.core import schedule
+from unseen_server.core.errors import BadRequest
+from unseen_server.db import migrate
+from unseen_server.db.session import Database
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ACTOR = "server"  # who the audit names for what is done on this command line
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def database() -> Iterator[Database]:
+    """The configured database, refused with the command to run where it is missing or of another version."""
+    config = Config.from_environment()
+    if config.database_url.startswith("sqlite:///") and not (config.home / "unseen.db").exists():
+        raise BadRequest(reason=f"There is no installation in {config.home}. Make one with `unseen-server init`.")
+    db = Database(config.database_url)
+    try:
+        if migrate.current(db) != migrate.newest():
+            raise BadRequest(reason="The database has another schema version. Run `unseen-server upgrade` first.")
+        yield db
+    finally:
+        db.close()
+
+
+def format_option(command: F) -> F:
+    return click.option(
+        "--format", "style", type=click.Choice(["text", "json"]), default="text", help="How the answer is printed."
+    )(command)
+
+
+def answer(style: str, value: Any, text: str) -> None:
+    """Print the answer on stdout: `text` for people, `value` for programs."""
+    if style == "json":
+        click.echo(json.dumps(msgspec.to_builtins(value), ensure_ascii=False))
+    elif text:
+        click.echo(text)
+
+
+def note(text: str) -> None:
+    """Say something that is not the answer: on stderr."""
+    click.echo(text, err=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Columns wide enough for what is in them."""
+    cells = [list(header), *[["" if cell is None else str(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+
+def moment(text: str | None, time_zone: str = "UTC") -> datetime | None:
+    """An instant given on the command line, in the zone given where it has no offset of its own."""
+    return schedule.local_to_utc(text, time_zone) if text else None

@@ -1,0 +1,70 @@
+"""The installation itself: made, upgraded, served, looked over."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+
+import click
+
+from unseen_server.cli.common import ACTOR, answer, database, format_option, note, now
+from unseen_server.config import Config
+from unseen_server.core.errors import Conflict
+from unseen_server.db import migrate
+from unseen_server.db.session import Database
+from unseen_server.services import accounts
+
+
+@click.command()
+@click.option("--admin", default="instructor", show_default=True, help="User name of the first instructor.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of making one.")
+@format_option
+def init(admin: str, password_stdin: bool, style: str) -> None:
+    """Make an installation: home, secret key, database, first instructor."""
+    config = Config.from_environment()
+    config.home.mkdir(parents=True, exist_ok=True)
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
+    db = Database(config.database_url)
+    if migrate.current(db) is not None:
+        raise Conflict(reason=f"There already is an installation in {config.home}. `unseen-server upgrade` brings it up to date.")
+    config.secret()
+    migrate.upgrade(db)
+    with db.write() as session:
+        accounts.add_user(session, admin, password=password, is_admin=True, now=now(), actor=ACTOR)
+    db.close()
+    note(f"Made an installation in {config.home}.")
+    shown = None if password_stdin else password
+    text = f"user      {admin}" + ("" if password_stdin else f"\npassword  {password}")
+    answer(style, {"home": str(config.home), "username": admin, "password": shown}, text)
+    if not password_stdin:
+        note("The password is shown this once. Next: unseen-server competition init my-competition --from labelled.csv")
+
+
+@click.command()
+def upgrade() -> None:
+    """Bring the database to this version's schema; on SQLite a copy is kept first."""
+    config = Config.from_environment()
+    db = Database(config.database_url)
+    before = migrate.current(db)
+    if before == migrate.newest():
+        note("The database is up to date.")
+        return
+    if db.is_sqlite and before is not None:
+        note(f"Kept a copy: {migrate.copy_of_sqlite(db)}")
+    migrate.upgrade(db)
+    note(f"Upgraded the database from {before or 'nothing'} to {migrate.newest()}.")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (UNSEEN_HOST, default 127.0.0.1).")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (UNSEEN_PORT, default 8000).")
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 256), default=8, show_default=True, help="Threads of each process.")
+def serve(host: str | None, port: int | None, processes: int, threads: int) -> None:
+    """Serve pages and API until stopped."""
+    from unseen_server import serving
+
+    config = Config.from_environment()
+    with database():
+        pass  # refuse to start on a missing or outdated database
+    serving.serve(config, host=host or config.host, port=port or config.port, processes=processes, threads=threads)

@@ -1,0 +1,21 @@
+"""The reveal."""
+
+from __future__ import annotations
+
+import click
+
+from unseen_server.cli.common import answer, database, format_option, now, table
+from unseen_server.services import reveal as reveals
+from unseen_server.services import standings
+
+
+@click.command()
+@click.argument("slug")
+@format_option
+def reveal(slug: str, style: str) -> None:
+    """Score the final submissions on the private rows and open the private board of SLUG."""
+    with database() as db:
+        reveals.reveal(db, slug=slug, principal=None, now=now())
+        board = standings.board(db, slug=slug, which="private", principal=None, now=now())
+    rows = [(e.rank, e.team, repr(e.score), e.previous_rank) for e in board.entries]
+    answer(style, board, table(("rank", "team", "private score", "public rank"), rows))

@@ -1,0 +1,34 @@
+"""A course's list of students."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from unseen_server.cli.common import ACTOR, answer, database, format_option, now
+from unseen_server.services import rosters
+
+
+@click.group()
+def roster() -> None:
+    """The list of a course's students."""
+
+
+@roster.command("import")
+@click.argument("course")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@format_option
+def import_(course: str, file: Path, dry_run: bool, style: str) -> None:
+    """Enrol everybody in FILE (username,email,name,student_id[,display_name]); all or nothing, repeatable."""
+    with database() as db:
+        report = rosters.import_roster(
+            db, course=course, content=file.read_bytes(), dry_run=dry_run, now=now(), actor=ACTOR
+        )
+    verb = "Would add" if dry_run else "Added"
+    answer(
+        style,
+        report,
+        f"{verb} {len(report.added)} people and enrol {len(report.enrolled)}; {len(report.unchanged)} were there already.",
+    )

@@ -1,0 +1,70 @@
+"""People."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+
+import click
+
+from unseen_server.cli.common import ACTOR, answer, database, format_option, note, now
+from unseen_server.core.errors import Conflict
+from unseen_server.db import queries
+from unseen_server.services import accounts, courses
+from unseen_server.services.names import key_of
+
+
+@click.group()
+def user() -> None:
+    """Students, assistants and instructors."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--course", "course_slug", help="Enrol in this course (default: the only one there is).")
+@click.option("--role", type=click.Choice(accounts.ROLES), default="student", show_default=True)
+@click.option("--email")
+@click.option("--student-id")
+@click.option("--display-name", help="What others see (default: the user name).")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of making one.")
+@format_option
+def add(
+    name: str,
+    course_slug: str | None,
+    role: str,
+    email: str | None,
+    student_id: str | None,
+    display_name: str | None,
+    password_stdin: bool,
+    style: str,
+) -> None:
+    """Add a person and enrol them in a course; prints the password it made, once.
+
+    Somebody who is there already is enrolled in the further course and keeps their password.
+    """
+    with database() as db, db.write() as session:
+        if course_slug:
+            course = courses.course_named(session, course_slug)
+        else:
+            course = courses.only_course(session, now=now(), actor=ACTOR)
+        known = queries.user_by_key(session, key_of(name))
+        password = None
+        if known and queries.enrolment_of(session, course.id, known.id):
+            raise Conflict(reason=f"{known.username} is in {course.slug} already.")
+        if known is None:
+            password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
+            known = accounts.add_user(
+                session,
+                name,
+                password=password,
+                display_name=display_name,
+                email=email,
+                student_id=student_id,
+                now=now(),
+                actor=ACTOR,
+            )
+        accounts.enrol(session, known, course, role, now=now(), actor=ACTOR)
+    shown = None if password_stdin else password
+    made = {"username": name, "course": course.slug, "role": role, "password": shown}
+    answer(style, made, f"user      {name}" + (f"\npassword  {shown}" if shown else ""))
+    note(f"Added {name} to {course.slug} as {role}.")

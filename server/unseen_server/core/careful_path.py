@@ -1,0 +1,390 @@
+"""Reading a prediction file line by line, to say everything that is wrong with it."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from unseen_server.core.errors import BadFile, Problem
+from unseen_server.core.expected import LONGEST_ID, LONGEST_NUMBER, Expected
+from unseen_server.core.file_sentences import more, problem, shown
+from unseen_server.core.metrics import Floats
+
+MOST_OF_A_KIND = 20
+
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_LONG_EXPONENT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][+-]?[0-9]{4,}")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]{1,3})?|[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:([,' _\u00a0\u2009\u202f])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]*)?")
+_MISSING = frozenset(
+    ("nan", "+nan", "-nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "nat", "missing", "?", "-", ".")
+)
+_INFINITE = frozenset(("inf", "infinity", "∞", "1.#inf"))
+_ASCII_SIGNS = str.maketrans("−–‐‑٫", "----.")
+_BOM = b"\xef\xbb\xbf"
+
+_MAGIC = (
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF", "a PDF document"),
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow (Feather) file"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"\x80\x02", "a Python pickle"),
+    (b"\x80\x03", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"\x80\x05", "a Python pickle"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"{\\rtf", "a rich-text document"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<html", "a web page"),
+)
+_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+class _Problems:
+    """What was found so far: every kind counted, the first of each kind kept."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._kept: dict[str, list[Problem]] = {}
+        self._order = 0
+
+    def add(self, kind: str, *, line: int | None = None, id: str | None = None, **values: object) -> None:
+        code = kind.partition(".")[0]
+        self.counts[code] += 1
+        if self.counts[code] <= MOST_OF_A_KIND:
+            text_values = {name: shown(value) if isinstance(value, str) else value for name, value in values.items()}
+            self._kept.setdefault(code, []).append(problem(kind, line=line, id=id, **text_values))
+
+    def has_room(self, code: str) -> bool:
+        return self.counts[code] < MOST_OF_A_KIND
+
+    def refusal(self) -> BadFile:
+        """At most 20 of a kind, in the order of the file; where there are more, the last says how many."""
+        kept = [each for found in self._kept.values() for each in found[: self._room(found[0].code)]]
+        kept.sort(key=lambda each: math.inf if each.line is None else each.line)
+        rest = [more(code, count - MOST_OF_A_KIND + 1) for code, count in self.counts.items() if count > MOST_OF_A_KIND]
+        return BadFile(kept + rest, self.counts)
+
+    def _room(self, code: str) -> int:
+        return MOST_OF_A_KIND - (self.counts[code] > MOST_OF_A_KIND)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Which fields of a row hold the id and the prediction, as far as the header lets us guess."""
+
+    id_field: int = 0
+    number_field: int = 1
+    width: int = 2
+    delimiter: str = ","
+
+
+def read_carefully(data: bytes | bytearray, expected: Expected) -> Floats:
+    """The predictions, (n,) in canonical order; raises BadFile with every problem there is."""
+    found = _Problems()
+    reader = _Reader(expected, found)
+    if data := _as_text(data.removeprefix(_BOM), expected, found):
+        reader.read(data)
+    if found.counts:
+        raise found.refusal()
+    return reader.predictions
+
+
+def _as_text(data: bytes | bytearray, expected: Expected, found: _Problems) -> bytes | bytearray:
+    """The bytes of the CSV, or none where a line-by-line account would be noise."""
+    if not data or data.isspace():
+        found.add("empty_file", header=expected.header, rows=expected.rows)
+        return b""
+    kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
+    if kind and not data.startswith(expected.header.encode()):
+        found.add("not_text", kind=kind)
+        return b""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:64].count(0) * 3 > len(data[:64]):
+        found.add("utf_16")
+        return b""
+    if b"\n" not in data and b"\r" in data:
+        found.add("line_ends.all")
+        data = data.replace(b"\r", b"\n")
+    lines = data.count(b"\n")
+    if lines > 10 * expected.rows + 10_000:
+        found.add("too_many_lines", lines=lines, rows=expected.rows)
+        return b""
+    return data
+
+
+class _Reader:
+    """Walks through the lines once; `predictions` has a hole (NaN) where no good row was seen."""
+
+    def __init__(self, expected: Expected, found: _Problems) -> None:
+        self.expected, self.found = expected, found
+        self.lo, self.hi = expected.bounds
+        self.predictions = np.full(expected.rows, np.nan)
+        self.first_line = np.zeros(expected.rows, np.int64)  # of each id; 0: not seen yet
+        self.layout = _Layout()
+
+    def read(self, data: bytes | bytearray) -> None:
+        lines = self._lines(data)
+        number, first = next(lines, (1, ""))
+        layout = self._header(number, first)
+        if layout is None:
+            return
+        self.layout = layout
+        rows = 0
+        if self.found.counts["missing_header"]:
+            lines = chain([(number, first)], lines)
+        for rows, (number, line) in enumerate(lines, 1):  # noqa: B007 - the last count is used
+            self._row(number, line)
+        if rows:
+            self._report_missing_ids()
+        else:
+            self.found.add("no_rows", rows=self.expected.rows)
+
+    def _lines(self, data: bytes | bytearray) -> Iterator[tuple[int, str]]:
+        """Numbered lines without their ends; empty ones are a problem, except at the end of the file."""
+        last = 0
+        for number, raw in enumerate(io.BytesIO(data), 1):
+            if raw in (b"\n", b"\r\n"):
+                continue
+            for empty in range(last + 1, number):
+                self.found.add("blank_line", line=empty)
+            last = number
+            line = self._decoded(number, raw)
+            if line is not None:
+                yield number, line
+
+    def _decoded(self, number: int, raw: bytes) -> str | None:
+        """The text of a line, or None after saying why there is none."""
+        if raw.endswith(b"\n"):
+            raw = raw[: -2 if raw.endswith(b"\r\n") else -1]
+        if b"\0" in raw:
+            self.found.add("nul_byte", line=number)
+        elif b"\r" in raw:
+            self.found.add("line_ends", line=number)
+        else:
+            try:
+                return raw.decode()
+            except UnicodeDecodeError as error:
+                self.found.add("not_utf_8", line=number, byte=f"0x{raw[error.start]:02X}")
+        return None
+
+    def _header(self, number: int, line: str) -> _Layout | None:
+        """Checks the header; None where it gives no idea how to read the rows below."""
+        expected = self.expected
+        delimiter = _delimiter(line)
+        if delimiter != ",":
+            self.found.add("delimiter.header", line=number, delimiter=_DELIMITERS[delimiter], header=expected.header)
+        names = _fields(line, delimiter)
+        wanted = [expected.id_column, expected.target_column]
+        if names == wanted:
+            return _Layout(delimiter=delimiter)
+        values = {"line": number, "seen": line, "header": expected.header}
+        if names is None:
+            self.found.add("stray_quote", line=number, seen=line)
+            return None
+        if len(names) == 2 and (expected.position(names[0]) >= 0 or NUMBER.fullmatch(names[1])):
+            self.found.add("missing_header", **values)
+            return _Layout(delimiter=delimiter)
+        loose = [_loose(name) for name in names]
+        if not set(map(_loose, wanted)) <= set(loose):
+            self.found.add("wrong_header", **values)
+            return _Layout(delimiter=delimiter) if len(names) == 2 else None
+        layout = _Layout(loose.index(_loose(wanted[0])), loose.index(_loose(wanted[1])), len(names), delimiter)
+        self.found.add(_header_kind(names, wanted), **values)
+        return layout
+
+    def _row(self, number: int, line: str) -> None:
+        layout = self.layout
+        fields = _fields(line, layout.delimiter)
+        if fields is None:
+            self.found.add("stray_quote", line=number, seen=line)
+        elif not line.strip():
+            self.found.add("blank_line", line=number)
+        elif len(fields) == layout.width:
+            self._id_and_number(number, fields[layout.id_field], fields[layout.number_field])
+        elif layout.width == 2 and _is_grouped(",".join(fields[1:])):
+            self._id_and_number(number, fields[0], ",".join(fields[1:]))
+        else:
+            self._wrong_width(number, line, fields)
+
+    def _wrong_width(self, number: int, line: str, fields: list[str]) -> None:
+        values = {"line": number, "id": fields[0][:LONGEST_ID], "seen": line}
+        position = self.expected.position(fields[0])
+        if position >= 0 and not self.first_line[position]:
+            self.first_line[position] = number  # one sentence about this row is enough
+        other = _delimiter(line)
+        if len(fields) == 1 and other != ",":
+            self.found.add("delimiter", delimiter=_DELIMITERS[other], **values)
+            return
+        kind = "short_row" if len(fields) < self.layout.width else "long_row"
+        self.found.add(kind, count=len(fields), wanted=self.layout.width, header=self.expected.header, **values)
+
+    def _id_and_number(self, number: int, id: str, text: str) -> None:
+        position = self.expected.position(id)
+        value = self._number(number, id, text)
+        if position < 0:
+            self._unknown_id(number, id)
+        elif self.first_line[position]:
+            self.found.add("duplicate_id", line=number, id=id, seen=id, first=int(self.first_line[position]))
+        else:
+            self.first_line[position] = number
+            self.predictions[position] = value
+
+    def _number(self, number: int, id: str, text: str) -> float:
+        if NUMBER.fullmatch(text) and len(text) <= LONGEST_NUMBER:
+            value = float(text)
+            if self.lo <= value <= self.hi:
+                return value
+            kind, write = ("out_of_bounds" if math.isfinite(value) else "not_finite"), ""
+        else:
+            kind, write = _why_no_number(text)
+        self.found.add(
+            kind,
+            line=number,
+            id=id[:LONGEST_ID],
+            seen=text,
+            write=write,
+            length=len(text),
+            lo=_plain(self.lo),
+            hi=_plain(self.hi),
+        )
+        return math.nan
+
+    def _unknown_id(self, number: int, id: str) -> None:
+        values = {"line": number, "id": id[:LONGEST_ID], "seen": id}
+        if not id:
+            self.found.add("unknown_id.empty", **values)
+        elif len(id) > LONGEST_ID:
+            self.found.add("id_too_long", length=len(id), **values)
+        elif self.found.has_room("unknown_id") and (near := _near(id, self.expected)):
+            self.found.add("unknown_id.near", near=near, **values)
+        else:
+            self.found.add("unknown_id", **values)
+
+    def _report_missing_ids(self) -> None:
+        for position in np.flatnonzero(self.first_line == 0).tolist():
+            id = self.expected.id_at(position)
+            self.found.add("missing_id", id=id, seen=id, rows=self.expected.rows)
+
+
+def _fields(line: str, delimiter: str) -> list[str] | None:
+    """The fields of a line without their quotes, or None where a quote does not wrap a whole field."""
+    if '"' not in line:
+        return line.split(delimiter)
+    fields, position = [], 0
+    while True:
+        if line.startswith('"', position):
+            end = line.find('"', position + 1)
+            fields.append(line[position + 1 : end])
+            position = end + 1
+            if end < 0 or line[position : position + 1] not in ("", delimiter):
+                return None
+        else:
+            end = line.find(delimiter, position)
+            fields.append(line[position : len(line) if end < 0 else end])
+            if '"' in fields[-1]:
+                return None
+            position = len(line) if end < 0 else end
+        if position == len(line):
+            return fields
+        position += 1
+
+
+def _delimiter(line: str) -> str:
+    """What seems to separate the columns of a line: a comma unless there is none and another mark is there."""
+    return "," if "," in line else next((mark for mark in _DELIMITERS if mark in line), ",")
+
+
+def _loose(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip("\ufeff'` \t").casefold()
+
+
+def _header_kind(names: list[str], wanted: list[str]) -> str:
+    if len(names) > 2:
+        return (
+            "wrong_header.index"
+            if _loose(names[0]).startswith(("unnamed", "index")) or not names[0]
+            else "wrong_header.extra"
+        )
+    return "wrong_header.swapped" if names == wanted[::-1] else "wrong_header.spelling"
+
+
+def _is_grouped(text: str) -> bool:
+    return bool(_DECIMAL_COMMA.fullmatch(text) or _THOUSANDS.fullmatch(text))
+
+
+def _why_no_number(text: str) -> tuple[str, str]:
+    """Which kind of problem a field that is no number has, and what to write instead where that is clear."""
+    bare = text.strip()
+    ascii_text = unicodedata.normalize("NFKC", bare).translate(_ASCII_SIGNS)
+    if not bare:
+        return "missing_value.empty", ""
+    if bare.casefold() in _MISSING:
+        return "missing_value", ""
+    if bare.casefold().lstrip("+-") in _INFINITE:
+        return "not_finite", ""
+    if NUMBER.fullmatch(text):
+        return "number_too_long", ""
+    if NUMBER.fullmatch(bare):
+        return "spaces", bare
+    if _LONG_EXPONENT.fullmatch(text):
+        return "exponent_too_long", ""
+    return _rewritten(bare, ascii_text)
+
+
+def _rewritten(bare: str, ascii_text: str) -> tuple[str, str]:
+    if _THOUSANDS.fullmatch(bare) and (bare.count(",") != 1 or "." in bare):
+        return "thousands_separator", re.sub(r"[^0-9.+-]", "", bare)
+    if _DECIMAL_COMMA.fullmatch(bare):
+        return "decimal_comma", re.sub(r"[. ]", "", bare).replace(",", ".")
+    if not bare.isascii() and NUMBER.fullmatch(ascii_text.strip()):
+        return "not_ascii", ascii_text.strip()
+    if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F]{1,16}", bare):
+        return "not_a_number.write", str(int(bare, 16))
+    trimmed = bare.strip("'`$€£%= ")
+    return ("not_a_number.write", trimmed) if NUMBER.fullmatch(trimmed) else ("not_a_number", "")
+
+
+def _near(id: str, expected: Expected) -> str:
+    """A test id that differs from `id` only by spaces, quotes, case, leading zeros, a trailing .0 or the prefix; or nothing."""
+    bare = unicodedata.normalize("NFKC", id).strip().strip("'`")
+    whole = re.sub(r"\.0*$", "", bare)
+    digits = re.sub(r"^.*?([0-9]*)$", r"\1", whole)
+    model = expected.id_at(0)
+    prefix = model.rstrip("0123456789")
+    for each in (
+        bare,
+        whole,
+        bare.lower(),
+        bare.upper(),
+        bare.title(),
+        whole.lstrip("0") or "0",
+        whole.zfill(len(model)),
+    ):
+        if expected.position(each) >= 0:
+            return each
+    for number in (digits, digits.lstrip("0") or "0", digits.zfill(len(model) - len(prefix))):
+        if digits and expected.position(prefix + number) >= 0:
+            return prefix + number
+    return ""
+
+
+def _plain(bound: float) -> str:
+    return repr(bound).removesuffix(".0")

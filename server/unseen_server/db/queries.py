@@ -1,0 +1,317 @@
+"""Every question put to the database, each named by its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from unseen_server.db.models import (
+    AnswerKeyVersion,
+    BrowserSession,
+    Competition,
+    CompetitionFile,
+    Course,
+    Enrolment,
+    FailedSignIn,
+    Page,
+    PredictionVector,
+    PrivateScore,
+    PrivateStanding,
+    Rejection,
+    Score,
+    Standing,
+    StoredFile,
+    Submission,
+    SubmittedFile,
+    Team,
+    TeamMember,
+    Token,
+    User,
+)
+
+# people and courses
+
+
+def user_by_key(session: Session, username_key: str) -> User | None:
+    return session.scalar(select(User).where(User.username_key == username_key))
+
+
+def user_by_name_or_email(session: Session, username_key: str, email: str) -> User | None:
+    return session.scalar(select(User).where(or_(User.username_key == username_key, User.email == email)))
+
+
+def user_with_email(session: Session, email: str) -> User | None:
+    return session.scalar(select(User).where(User.email == email))
+
+
+def roles_of(session: Session, user_id: int) -> Sequence[Row[tuple[Enrolment, Course]]]:
+    return session.execute(
+        select(Enrolment, Course).join(Course).where(Enrolment.user_id == user_id).order_by(Course.slug)
+    ).all()
+
+
+def enrolment_of(session: Session, course_id: int, user_id: int) -> Enrolment | None:
+    return session.scalar(
+        select(Enrolment).where(Enrolment.course_id == course_id, Enrolment.user_id == user_id)
+    )
+
+
+def token_with_digest(session: Session, digest: str) -> Row[tuple[Token, User]] | None:
+    return session.execute(select(Token, User).join(User).where(Token.digest == digest)).one_or_none()
+
+
+def tokens_of(session: Session, user_id: int) -> Sequence[Token]:
+    return session.scalars(
+        select(Token).where(Token.user_id == user_id, Token.revoked_at.is_(None)).order_by(Token.id.desc())
+    ).all()
+
+
+def browser_session_with_digest(session: Session, digest: str) -> Row[tuple[BrowserSession, User]] | None:
+    return session.execute(
+        select(BrowserSession, User).join(User).where(BrowserSession.digest == digest)
+    ).one_or_none()
+
+
+def failed_sign_ins_since(session: Session, subject: str, since: datetime) -> int:
+    counted = select(func.count()).select_from(FailedSignIn)
+    return session.scalar(counted.where(FailedSignIn.subject == subject, FailedSignIn.at > since)) or 0
+
+
+def course_by_slug(session: Session, slug: str) -> Course | None:
+    return session.scalar(select(Course).where(Course.slug == slug))
+
+
+def all_courses(session: Session) -> Sequence[Course]:
+    return session.scalars(select(Course).order_by(Course.slug)).all()
+
+
+# competitions
+
+
+def competition_with_course(session: Session, slug: str) -> Row[tuple[Competition, Course]] | None:
+    return session.execute(select(Competition, Course).join(Course).where(Competition.slug == slug)).one_or_none()
+
+
+def competitions_with_courses(session: Session) -> Sequence[Row[tuple[Competition, Course]]]:
+    return session.execute(
+        select(Competition, Course).join(Course).order_by(Competition.deadline.desc(), Competition.id)
+    ).all()
+
+
+def competition_slugs(session: Session) -> Sequence[str]:
+    return session.scalars(select(Competition.slug)).all()
+
+
+def locked_competition(session: Session, competition_id: int, *, exclusively: bool) -> Competition:
+    """The row, held still until the transaction ends; submissions share it, a reveal has it alone."""
+    return session.scalars(
+        select(Competition)
+        .where(Competition.id == competition_id)
+        .with_for_update(read=not exclusively)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def answer_key(session: Session, competition_id: int, version: int) -> AnswerKeyVersion:
+    return session.get_one(AnswerKeyVersion, (competition_id, version))
+
+
+def pages_of(session: Session, competition_id: int) -> Sequence[Page]:
+    return session.scalars(select(Page).where(Page.competition_id == competition_id)).all()
+
+
+def files_of(session: Session, competition_id: int) -> Sequence[CompetitionFile]:
+    return session.scalars(
+        select(CompetitionFile).where(CompetitionFile.competition_id == competition_id).order_by(CompetitionFile.name)
+    ).all()
+
+
+def stored_content(session: Session, sha256: str) -> bytes:
+    return session.scalars(select(StoredFile.content).where(StoredFile.sha256 == sha256)).one()
+
+
+# teams
+
+
+def team_of(session: Session, competition_id: int, user_id: int) -> Team | None:
+    return session.scalar(
+        select(Team)
+        .join(TeamMember, TeamMember.team_id == Team.id)
+        .where(TeamMember.competition_id == competition_id, TeamMember.user_id == user_id)
+    )
+
+
+def locked_team(session: Session, team_id: int) -> Team:
+    """The team's row, held until the transaction ends: its submissions are counted one at a time."""
+    return session.scalars(select(Team).where(Team.id == team_id).with_for_update()).one()
+
+
+def team_named(session: Session, competition_id: int, name_key: str) -> Team | None:
+    return session.scalar(select(Team).where(Team.competition_id == competition_id, Team.name_key == name_key))
+
+
+def members_of_teams(session: Session, competition_id: int) -> dict[int, list[str]]:
+    """Display names of the members of every team."""
+    rows = session.execute(
+        select(TeamMember.team_id, User.display_name)
+        .join(User, User.id == TeamMember.user_id)
+        .where(TeamMember.competition_id == competition_id)
+        .order_by(TeamMember.team_id, User.id)
+    )
+    members: dict[int, list[str]] = {}
+    for team_id, name in rows:
+        members.setdefault(team_id, []).append(name)
+    return members
+
+
+# submissions
+
+
+def submission_with_key(session: Session, competition_id: int, user_id: int, key: str) -> Submission | None:
+    return session.scalar(
+        select(Submission).where(
+            Submission.competition_id == competition_id,
+            Submission.user_id == user_id,
+            Submission.idempotency_key == key,
+        )
+    )
+
+
+def used_slots(session: Session, team_id: int, day: date) -> int:
+    return session.scalar(select(func.count()).where(Submission.team_id == team_id, Submission.quota_day == day)) or 0
+
+
+def used_in_total(session: Session, team_id: int) -> int:
+    return session.scalar(select(func.count()).where(Submission.team_id == team_id)) or 0
+
+
+def rejections_since(session: Session, competition_id: int, user_id: int, since: datetime) -> Sequence[datetime]:
+    return session.scalars(
+        select(Rejection.at)
+        .where(Rejection.competition_id == competition_id, Rejection.user_id == user_id, Rejection.at > since)
+        .order_by(Rejection.at)
+    ).all()
+
+
+def submissions_of_team(
+    session: Session, team_id: int, key_version: int, limit: int
+) -> Sequence[Row[tuple[Submission, float | None]]]:
+    """Newest first, each with what was shown of its public score."""
+    return session.execute(
+        select(Submission, Score.shown)
+        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .where(Submission.team_id == team_id)
+        .order_by(Submission.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def submission_of_member(session: Session, ref: int, user_id: int) -> Submission | None:
+    """The submission with this number, if it is the person's own team's."""
+    return session.scalar(
+        select(Submission)
+        .join(TeamMember, TeamMember.team_id == Submission.team_id)
+        .where(Submission.id == ref, TeamMember.user_id == user_id)
+    )
+
+
+def shown_score(session: Session, submission_id: int, key_version: int) -> float | None:
+    return session.scalar(
+        select(Score.shown).where(Score.submission_id == submission_id, Score.key_version == key_version)
+    )
+
+
+def private_scores_of(session: Session, submission_ids: Sequence[int], key_version: int) -> dict[int, float]:
+    """Private scores by submission; to be asked only of a revealed competition, or by the reveal itself."""
+    rows = session.execute(
+        select(PrivateScore.submission_id, PrivateScore.value).where(
+            PrivateScore.submission_id.in_(submission_ids), PrivateScore.key_version == key_version
+        )
+    )
+    return {submission_id: value for submission_id, value in rows}
+
+
+def submitted_content(session: Session, submission_id: int) -> bytes:
+    return session.scalars(
+        select(SubmittedFile.content).where(SubmittedFile.submission_id == submission_id)
+    ).one()
+
+
+def vector_content(session: Session, submission_id: int) -> bytes:
+    return session.scalars(
+        select(PredictionVector.content).where(PredictionVector.submission_id == submission_id)
+    ).one()
+
+
+def finalists(session: Session, competition_id: int, key_version: int) -> Sequence[Row[Any]]:
+    """Every on-time submission that could count in the end: team, whether it was chosen, what was shown, private score."""
+    return session.execute(
+        select(
+            Submission.id,
+            Submission.team_id,
+            Team.kind,
+            Submission.selected,
+            Score.shown,
+            PrivateScore.value.label("private_value"),
+        )
+        .join(Team, Team.id == Submission.team_id)
+        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .join(PrivateScore, and_(PrivateScore.submission_id == Submission.id, PrivateScore.key_version == key_version))
+        .where(Submission.competition_id == competition_id, Submission.late.is_(False), Team.kind != "staff")
+        .order_by(Submission.team_id, Submission.id)
+    ).all()
+
+
+# boards
+
+
+def public_board(session: Session, competition_id: int, direction: str) -> Sequence[Row[tuple[Standing, Team]]]:
+    """Who has a score, best first, ties to teams before baselines and then to the earlier (core/ranking.board).
+
+    It reads one standing per team and never a submission, so it costs the same however much was submitted.
+    """
+    score = Standing.score.asc() if direction == "lower" else Standing.score.desc()
+    return session.execute(
+        select(Standing, Team)
+        .join(Team, Team.id == Standing.team_id)
+        .where(Standing.competition_id == competition_id, Standing.score.is_not(None), Team.kind != "staff")
+        .order_by(score, Standing.ranked.desc(), Standing.submission_id)
+    ).all()
+
+
+def private_board(session: Session, competition_id: int) -> Sequence[Row[tuple[PrivateStanding, Standing, Team]]]:
+    return session.execute(
+        select(PrivateStanding, Standing, Team)
+        .join(Team, Team.id == PrivateStanding.team_id)
+        .join(Standing, Standing.team_id == PrivateStanding.team_id)
+        .where(PrivateStanding.competition_id == competition_id)
+        .order_by(PrivateStanding.position)
+    ).all()
+
+
+def teams_ahead(session: Session, competition_id: int, direction: str, score: float, submission_id: int) -> int:
+    """How many ranked teams stand before this score, reached by this submission."""
+    better = Standing.score < score if direction == "lower" else Standing.score > score
+    earlier = and_(Standing.score == score, Standing.submission_id < submission_id)
+    return session.scalar(
+        select(func.count()).where(
+            Standing.competition_id == competition_id, Standing.ranked.is_(True), or_(better, earlier)
+        )
+    ) or 0
+
+
+def ranked_teams(session: Session, competition_id: int) -> int:
+    return session.scalar(
+        select(func.count()).where(
+            Standing.competition_id == competition_id, Standing.ranked.is_(True), Standing.score.is_not(None)
+        )
+    ) or 0
+
+
+def entries_counted(session: Session, competition_id: int) -> int:
+    """The sum of all teams' entries: grows with every submission that can change the board, and with nothing else."""
+    return session.scalar(select(func.sum(Standing.entries)).where(Standing.competition_id == competition_id)) or 0

@@ -1,0 +1,162 @@
+"""Opening the database: one way to read, one way to write, the same promises on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from unseen_server.core.errors import Busy, StorageFull
+
+try:
+    import fcntl
+except ImportError:  # Windows: SQLite's own lock remains, only less fair
+    fcntl = None  # type: ignore[assignment]
+
+LOCK_TIMEOUT = 5.0  # seconds a writer waits before it says "busy"
+
+
+def wal_is_safe(version: tuple[int, int, int]) -> bool:
+    """Whether this SQLite can use write-ahead logging from several connections without risk of corruption.
+
+    The WAL-reset bug was fixed in 3.51.3 and in the backports 3.50.7 and 3.44.6.
+    """
+    return version >= (3, 51, 3) or (version[:2] == (3, 50) and version[2] >= 7) or (
+        version[:2] == (3, 44) and version[2] >= 6
+    )
+
+
+class WriterQueue:
+    """Writers to one SQLite file wait here before BEGIN IMMEDIATE, threads and processes alike.
+
+    SQLite's own wait polls with growing pauses and starves whoever came first; a short poll in front of it keeps the
+    slowest writer of four processes within a few commits of the fastest.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._threads = threading.Lock()
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        deadline = time.monotonic() + LOCK_TIMEOUT
+        if not self._threads.acquire(timeout=LOCK_TIMEOUT):
+            raise Busy()
+        try:
+            self._wait_for_other_processes(deadline)
+            try:
+                yield
+            finally:
+                if fcntl and self._file:
+                    fcntl.flock(self._file, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
+
+    def _wait_for_other_processes(self, deadline: float) -> None:
+        if not fcntl:
+            return
+        if self._file is None:
+            self._file = self._path.open("ab")
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Busy() from None
+                time.sleep(0.001)
+
+
+class Database:
+    """`with db.read() as session` or `with db.write() as session`; a write commits at the end or not at all."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._queue: WriterQueue | None = None
+        if self.is_sqlite:
+            self.engine = self._open_sqlite()
+        else:
+            self.engine = create_engine(
+                self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=16, max_overflow=16
+            )
+
+    def _open_sqlite(self) -> Engine:
+        path = Path(self.url.database or "")
+        self._queue = WriterQueue(path.with_name(path.name + ".lock"))
+        engine = create_engine(
+            self.url, connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False}, pool_size=16, max_overflow=16
+        )
+        journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info[:3]) else "DELETE"
+
+        @event.listens_for(engine, "connect")
+        def set_up(connection: sqlite3.Connection, _record: object) -> None:
+            connection.isolation_level = None  # transactions are begun below, by us alone
+            for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON"):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            # A deferred BEGIN that later writes fails with "locked"; a writer takes its lock first.
+            writing = connection.get_execution_options().get("writing", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        with _refusals(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        if self._queue is None:
+            with self._transaction() as session:
+                yield session
+        else:
+            with self._queue.turn(), self._transaction() as session:
+                yield session
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        with (
+            _refusals(),
+            Session(self.engine.execution_options(writing=True), expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What a database cannot do right now is an answer, not a fault: nothing was counted, try again."""
+    try:
+        yield
+    except OperationalError as error:
+        raise _refusal_for(error) or error from error
+
+
+def _refusal_for(error: DBAPIError) -> Busy | StorageFull | None:
+    origin: Any = error.orig
+    if isinstance(origin, sqlite3.Error):
+        primary_code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
+        if primary_code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return Busy()
+        if primary_code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
+            return StorageFull()
+        return None
+    if getattr(origin, "sqlstate", None) == "53100":
+        return StorageFull()
+    return Busy()

@@ -1,0 +1,285 @@
+"""Competitions: brought in as a bundle, launched, seen by whoever may see them, closed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from unseen_server.core import metrics, release, schedule
+from unseen_server.core.errors import Conflict, NotEnrolled, NotFound, WrongPhase
+from unseen_server.core.schedule import Phase, Timetable
+from unseen_server.core.splits import PUBLIC
+from unseen_server.db import queries
+from unseen_server.db.models import (
+    AnswerKeyVersion,
+    Competition,
+    CompetitionFile,
+    Course,
+    Page,
+    Standing,
+    StoredFile,
+    Team,
+)
+from unseen_server.db.session import Database
+from unseen_server.services import audit, courses, keys, names, teams
+from unseen_server.services.accounts import Principal
+from unseen_server.services.bundles import Bundle
+
+SERVER = "server"  # the actor of the server's own command line
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A competition in a list: what it is, until when, and where the asker stands."""
+
+    slug: str
+    title: str
+    course: str
+    phase: str
+    metric: str
+    direction: str
+    starts_at: datetime | None
+    deadline: datetime
+    time_zone: str
+    daily_limit: int
+    total_limit: int | None
+    final_submissions: int
+    release: str
+    late_submissions: bool
+    teams: int
+    url: str
+    rank: int | None
+    left_today: int | None
+
+
+@dataclass(frozen=True)
+class Shown(Listed):
+    """One competition in full, as everybody may read it. `seal` is the published hash of its hidden key."""
+
+    overview: str
+    rules: str
+    data: str
+    id_column: str
+    target_column: str
+    test_rows: int
+    public_rows: int
+    bounds: list[float]
+    leak_ratio: float
+    leak_level: str
+    seal: str | None
+    seal_salt: str | None
+    revealed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    name: str
+    size: int
+    sha256: str
+    modified_at: datetime
+    url: str
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A public file on this machine's disk, ready to be sent."""
+
+    name: str
+    path: Path
+    sha256: str
+    modified_at: datetime
+
+
+# who may see what
+
+
+def timetable(competition: Competition) -> Timetable:
+    return Timetable(
+        time_zone=competition.time_zone,
+        launched_at=competition.launched_at,
+        starts_at=competition.starts_at,
+        deadline=competition.deadline,
+        closed_at=competition.closed_at,
+        revealed_at=competition.revealed_at,
+        late_submissions=competition.late_submissions,
+    )
+
+
+def phase_of(competition: Competition, now: datetime) -> Phase:
+    return schedule.phase(timetable(competition), now)
+
+
+def visible(session: Session, slug: str, principal: Principal | None, now: datetime) -> Competition:
+    """The competition, if this visitor may look at its pages and boards: everybody may, once it has started."""
+    found = queries.competition_with_course(session, slug)
+    if found is not None:
+        competition, _ = found
+        staff = principal is not None and principal.is_staff_of(competition.course_id)
+        if staff or phase_of(competition, now) is not Phase.DRAFT:
+            return competition
+    known = [c.slug for c, _ in queries.competitions_with_courses(session) if phase_of(c, now) is not Phase.DRAFT]
+    advice = names.did_you_mean(slug, known) or "`unseen competitions list` shows those you can take part in."
+    raise NotFound(what=f"competition “{names.printable(slug)}”", advice=advice)
+
+
+def open_to(session: Session, slug: str, principal: Principal, now: datetime) -> Competition:
+    """The competition, if this person takes part in its course: for data, submissions and limits."""
+    competition = visible(session, slug, principal, now)
+    if principal.role_in(competition.course_id) is None:
+        raise NotEnrolled(course=session.get_one(Course, competition.course_id).title)
+    return competition
+
+
+def staffed(session: Session, slug: str, principal: Principal | None) -> Competition:
+    """The competition, if this person instructs its course; None is the server's own command line."""
+    found = queries.competition_with_course(session, slug)
+    if found is not None:
+        competition, course = found
+        role = principal.role_in(course.id) if principal else "instructor"
+        if principal and role is not None:
+            principal.need_instructor(course)
+        if role is not None:
+            return competition
+    known = queries.competition_slugs(session) if principal is None else []
+    raise NotFound(what=f"competition “{names.printable(slug)}”", advice=names.did_you_mean(slug, known))
+
+
+def actor_name(principal: Principal | None) -> str:
+    return principal.username if principal else SERVER
+
+
+# looking
+
+
+def listed(db: Database, *, principal: Principal | None, now: datetime) -> list[Listed]:
+    """Those of the person's courses, the latest deadline first; for a visitor, all that have started."""
+    with db.read() as session:
+        return [
+            _listed(session, competition, course, principal, now)
+            for competition, course in queries.competitions_with_courses(session)
+            if _is_listed(competition, principal, now)
+        ]
+
+
+def _is_listed(competition: Competition, principal: Principal | None, now: datetime) -> bool:
+    if principal is None:
+        return phase_of(competition, now) is not Phase.DRAFT
+    if principal.is_staff_of(competition.course_id):
+        return True
+    return principal.role_in(competition.course_id) is not None and phase_of(competition, now) is not Phase.DRAFT
+
+
+def shown(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> Shown:
+    with db.read() as session:
+        competition = visible(session, slug, principal, now)
+        course = session.get_one(Course, competition.course_id)
+        pages = {page.name: page.markdown for page in queries.pages_of(session, competition.id) if page.language == "en"}
+        ratio = _leak_ratio(competition)
+        return Shown(
+            **vars(_listed(session, competition, course, principal, now)),
+            overview=pages.get("overview", ""),
+            rules=pages.get("rules", ""),
+            data=pages.get("data", ""),
+            id_column=competition.id_column,
+            target_column=competition.target_column,
+            test_rows=competition.test_rows,
+            public_rows=competition.public_rows,
+            bounds=[competition.lower_bound, competition.upper_bound],
+            leak_ratio=ratio,
+            leak_level=release.leak_level(ratio),
+            seal=competition.seal,
+            seal_salt=competition.seal_salt if competition.revealed_at else None,
+            revealed_at=competition.revealed_at,
+        )
+
+
+def _listed(
+    session: Session, competition: Competition, course: Course, principal: Principal | None, now: datetime
+) -> Listed:
+    direction = metrics.metric(competition.metric).direction
+    rank = left = None
+    if principal and principal.role_in(course.id) is not None:
+        team = queries.team_of(session, competition.id, principal.user_id)
+        left = teams.allowance(session, competition, team.id if team else None, now).left_today
+        rank = teams.public_rank(session, competition, session.get(Standing, team.id)) if team else None
+    return Listed(
+        slug=competition.slug,
+        title=competition.title,
+        course=course.slug,
+        phase=phase_of(competition, now),
+        metric=competition.metric,
+        direction=direction,
+        starts_at=competition.starts_at,
+        deadline=competition.deadline,
+        time_zone=competition.time_zone,
+        daily_limit=competition.daily_limit,
+        total_limit=competition.total_limit,
+        final_submissions=competition.final_submissions,
+        release=competition.release,
+        late_submissions=competition.late_submissions,
+        teams=queries.ranked_teams(session, competition.id),
+        url=f"/competitions/{competition.slug}",
+        rank=rank,
+        left_today=left,
+    )
+
+
+def _leak_ratio(competition: Competition) -> float:
+    """Submissions a team may make per public row, from the launch (or the planned start) to the deadline."""
+    begins = competition.starts_at or competition.launched_at or competition.created_at
+    days = max(1, -int(-(competition.deadline - begins).total_seconds() // 86400))
+    most = competition.daily_limit * days
+    total = most if competition.total_limit is None else min(most, competition.total_limit)
+    return release.leak_ratio(total, competition.public_rows)
+
+
+def release_constants(competition: Competition) -> release.Constants:
+    """What public scores are rounded by."""
+    return release.constants_of(
+        competition.metric,
+        competition.baseline_score,
+        competition.baseline_standard_error,
+        competition.public_rows,
+    )
+
+
+# files
+
+
+def files(db: Database, *, slug: str, principal: Principal, now: datetime) -> list[ListedFile]:
+    with db.read() as session:
+        competition = open_to(session, slug, principal, now)
+        return [
+            ListedFile(f.name, f.size, f.sha256, f.modified_at, f"/api/competitions/{competition.slug}/files/{f.name}")
+            for f in queries.files_of(session, competition.id)
+        ]
+
+
+def file(
+    db: Database, *, slug: str, name: str, principal: Principal, now: datetime, folder: Path
+) -> KeptFile:
+    """A public file, brought from the database to `folder` once and served from there."""
+    with db.read() as session:
+        competition = open_to(session, slug, principal, now)
+        public = {public.name: public for public in queries.files_of(session, competition.id)}
+        if name not in public:
+            raise NotFound(what=f"file “{names.printable(name)}”", advice=f"There are: {', '.join(public)}.")
+        wanted = public[name]
+        path = folder / wanted.sha256
+        if not path.exists():
+            _keep(path, queries.stored_content(session, wanted.sha256))
+    return KeptFile(name, path, wanted.sha256, wanted.modified_at)
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Under a name of its own first, so that nobody ever reads half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    partial.write_bytes(content)
+    partial.replace(path)

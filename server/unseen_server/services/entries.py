@@ -1,0 +1,130 @@
+"""Writing one accepted file: the submission, both scores, the predictions, and the team's standing after it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from unseen_server import storage
+from unseen_server.core import metrics, ranking, release
+from unseen_server.core.metrics import Scores
+from unseen_server.db import queries
+from unseen_server.db.models import Competition, PrivateScore, Score, Standing, Submission, Team
+from unseen_server.services import audit, competitions, teams
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What was sent: the bytes as they came, the name and message given, and the key that makes a retry safe."""
+
+    content: bytes
+    file_name: str
+    message: str = ""
+    idempotency_key: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def request_digest(self) -> str:
+        return hashlib.sha256(f"{self.sha256}\n{self.message}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What an accepted file changed on the public board, as its team may know it."""
+
+    shown: float | None
+    previous_best: float | None
+    improved: bool
+    rank: int | None
+    previous_rank: int | None
+    teams: int
+
+
+def enter(
+    session: Session,
+    competition: Competition,
+    team: Team,
+    submission: Submission,
+    scores: Scores,
+    predictions: NDArray[np.float64],
+    content: bytes,
+    *,
+    actor: str,
+) -> Entered:
+    """Write everything one file leaves behind, inside the caller's transaction."""
+    session.add(submission)
+    session.flush()
+    shown = _store_scores(session, competition, submission, scores)
+    storage.keep(session, submission.id, predictions, content)
+    audit.record(
+        session,
+        actor=actor,
+        action="submission.add",
+        subject=str(submission.id),
+        now=submission.submitted_at,
+        competition=competition,
+        team=team.name,
+        sha256=submission.sha256,
+        slot=submission.slot,
+    )
+    return _stand(session, competition, team, submission, shown)
+
+
+def _store_scores(session: Session, competition: Competition, submission: Submission, scores: Scores) -> float | None:
+    """Write both halves and return what the student is shown of the public one."""
+    shown = release.shown(competition.release, scores.public.value, competitions.release_constants(competition))
+    place = {"submission_id": submission.id, "key_version": competition.key_version}
+    public, private = scores.public, scores.private
+    session.add(
+        Score(
+            **place,
+            n=public.n,
+            total=public.total,
+            total_squares=public.total_squares,
+            value=public.value,
+            shown=shown,
+        )
+    )
+    session.add(
+        PrivateScore(
+            **place, n=private.n, total=private.total, total_squares=private.total_squares, value=private.value
+        )
+    )
+    return shown
+
+
+def _stand(
+    session: Session, competition: Competition, team: Team, submission: Submission, shown: float | None
+) -> Entered:
+    """Bring the team's standing up to date; a late file leaves it as it was."""
+    direction = metrics.metric(competition.metric).direction
+    standing = session.get(Standing, team.id)
+    if standing is None:
+        standing = Standing(
+            team_id=team.id, competition_id=competition.id, ranked=team.kind == "student", entries=0
+        )
+        session.add(standing)
+    previous_best = standing.score
+    previous_rank = teams.public_rank(session, competition, standing)
+    improved = shown is not None and (previous_best is None or ranking.better(shown, previous_best, direction))
+    if not submission.late:
+        standing.entries += 1
+        standing.last_submission_at = submission.submitted_at
+        if improved:
+            standing.score, standing.submission_id = shown, submission.id
+    session.flush()
+    return Entered(
+        shown=shown,
+        previous_best=previous_best,
+        improved=improved and not submission.late,
+        rank=teams.public_rank(session, competition, standing),
+        previous_rank=previous_rank,
+        teams=queries.ranked_teams(session, competition.id),
+    )

@@ -1,0 +1,108 @@
+"""The few submissions that count in the end: chosen by the team, else by the default rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from unseen_server.core import metrics, ranking
+from unseen_server.core.errors import BadRequest, NotFound, WrongPhase
+from unseen_server.core.schedule import Phase
+from unseen_server.db import queries
+from unseen_server.db.models import Competition, Submission, Team
+from unseen_server.db.session import Database
+from unseen_server.services import audit, competitions
+from unseen_server.services.accounts import Principal
+
+EVERY_SUBMISSION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Final:
+    """Which submissions count: as `chosen` by the team, or by the default rule, which `rule` explains."""
+
+    refs: list[int]
+    chosen: bool
+    final_submissions: int
+    rule: str
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A submission by what its team was shown of it: all that the default rule may look at."""
+
+    sequence: int
+    score: float | None
+
+
+def final(db: Database, *, slug: str, principal: Principal, now: datetime) -> Final:
+    with db.read() as session:
+        competition = competitions.open_to(session, slug, principal, now)
+        team = queries.team_of(session, competition.id, principal.user_id)
+        return _final(session, competition, team)
+
+
+def choose(
+    db: Database, *, slug: str, principal: Principal, refs: Sequence[int], now: datetime
+) -> Final:
+    """Choose the final submissions; an empty choice returns to the default rule. Possible until the deadline."""
+    principal.need_scope("submit")
+    with db.write() as session:
+        competition = competitions.open_to(session, slug, principal, now)
+        phase = competitions.phase_of(competition, now)
+        if phase is not Phase.OPEN:
+            raise WrongPhase(phase=phase, action="choosing final submissions", needed="open")
+        if len(set(refs)) > competition.final_submissions:
+            raise BadRequest(reason=f"Choose at most {competition.final_submissions} submissions; you sent {len(set(refs))}.")
+        team = queries.team_of(session, competition.id, principal.user_id)
+        if team is not None:
+            queries.locked_team(session, team.id)
+        own = _on_time(session, competition, team)
+        for ref in refs:
+            if ref not in own:
+                raise NotFound(
+                    what=f"submission {ref} of yours that could be chosen",
+                    advice=f"`unseen submissions {slug}` lists yours; late ones cannot be final.",
+                )
+        for ref, (submission, _) in own.items():
+            submission.selected = ref in refs
+        audit.record(
+            session,
+            actor=principal.username,
+            action="final.choose",
+            subject=team.name if team else principal.username,
+            now=now,
+            competition=competition,
+            refs=sorted(set(refs)),
+        )
+        session.flush()
+        return _final(session, competition, team)
+
+
+def _final(session: Session, competition: Competition, team: Team | None) -> Final:
+    own = _on_time(session, competition, team)
+    chosen = sorted(ref for ref, (submission, _) in own.items() if submission.selected)
+    direction = metrics.metric(competition.metric).direction
+    best = ranking.default_finals(
+        (_Shown(ref, shown) for ref, (_, shown) in own.items()), competition.final_submissions, direction
+    )
+    return Final(
+        refs=chosen or [shown.sequence for shown in best],
+        chosen=bool(chosen),
+        final_submissions=competition.final_submissions,
+        rule=f"If you choose none, your best {competition.final_submissions} by public score count, "
+        "the earlier of equals. The best of your final submissions on the private rows is your final score.",
+    )
+
+
+def _on_time(
+    session: Session, competition: Competition, team: Team | None
+) -> dict[int, tuple[Submission, float | None]]:
+    """The team's submissions that can be final, by number, each with what was shown of it."""
+    if team is None:
+        return {}
+    rows = queries.submissions_of_team(session, team.id, competition.key_version, EVERY_SUBMISSION)
+    return {submission.id: (submission, shown) for submission, shown in rows if not submission.late}

@@ -1,0 +1,70 @@
+"""What a name may look like, and when two names count as the same."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from unseen_server.core.errors import BadRequest
+
+USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
+EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+
+
+def key_of(name: str) -> str:
+    """The form in which names are compared: compatibility characters, letter case and outer spaces do not count."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def checked_username(name: str) -> str:
+    if not USERNAME.fullmatch(name):
+        raise BadRequest(
+            reason=f"“{printable(name)}” cannot be a user name. Use 1 to 64 letters, digits or . _ @ + -, "
+            "beginning with a letter or digit."
+        )
+    return name
+
+
+def checked_slug(slug: str) -> str:
+    if not SLUG.fullmatch(slug):
+        raise BadRequest(
+            reason=f"“{printable(slug)}” cannot be part of an address. Use 1 to 50 lower-case letters, digits and hyphens."
+        )
+    return slug
+
+
+def checked_email(email: str) -> str:
+    email = email.strip().lower()
+    if len(email) > 254 or not EMAIL.fullmatch(email):
+        raise BadRequest(reason=f"“{printable(email)}” is not an e-mail address.")
+    return email
+
+
+def checked_text(text: str, what: str, longest: int) -> str:
+    """A line of free text for people: no control or text-direction characters, outer spaces dropped."""
+    text = text.strip()
+    if not text or len(text) > longest:
+        raise BadRequest(reason=f"{what} should have 1 to {longest} characters.")
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text if character != "\u200d"):
+        raise BadRequest(reason=f"{what} holds invisible control characters. Type it again without them.")
+    return text
+
+
+def printable(text: str) -> str:
+    """At most 60 characters of a text, safe to repeat in a sentence."""
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return shown if len(shown) <= 60 else shown[:59] + "…"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """“Did you mean x?”, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean “{near[0]}”?" if near else ""
+
+
+def without_controls(text: str) -> str:
+    """A text without control characters, line breaks among them; what remains is kept as it was."""
+    return "".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cs")).strip()

@@ -1,0 +1,112 @@
+"""The end: final submissions are scored on the private rows, once, and everybody sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from unseen_server.core import metrics, ranking
+from unseen_server.core.errors import WrongPhase
+from unseen_server.core.ranking import Direction
+from unseen_server.core.schedule import Phase
+from unseen_server.db import queries
+from unseen_server.db.models import Competition, PrivateStanding
+from unseen_server.db.session import Database
+from unseen_server.services import audit, competitions
+from unseen_server.services.accounts import Principal
+
+
+@dataclass(frozen=True)
+class _Finalist:
+    """A final submission, by its private score."""
+
+    team_id: int
+    is_baseline: bool
+    sequence: int
+    score: float
+
+
+@dataclass(frozen=True)
+class _ByPublic:
+    """A submission, by what was shown of it."""
+
+    sequence: int
+    score: float | None
+    row: Any
+
+
+def reveal(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> datetime:
+    """Fill the private board and open it, in one transaction; a second time changes nothing.
+
+    Returns when the competition was revealed. `principal` None stands for the server's own command line.
+    """
+    with db.write() as session:
+        competition = competitions.staffed(session, slug, principal)
+        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        if competition.revealed_at is not None:
+            return competition.revealed_at
+        phase = competitions.phase_of(competition, now)
+        if phase is not Phase.CLOSED:
+            raise WrongPhase(phase=phase, action="revealing", needed="closed")
+        standings = _private_standings(session, competition)
+        session.add_all(standings)
+        competition.revealed_at = now
+        competition.board_version += 1
+        audit.record(
+            session,
+            actor=competitions.actor_name(principal),
+            action="competition.reveal",
+            subject=slug,
+            now=now,
+            competition=competition,
+            teams=len(standings),
+        )
+    return now
+
+
+def _private_standings(session: Session, competition: Competition) -> list[PrivateStanding]:
+    direction = metrics.metric(competition.metric).direction
+    rows = queries.finalists(session, competition.id, competition.key_version)
+    public_ranks = _public_ranks(session, competition, direction)
+    finalists = [
+        _finalist(list(team_rows), competition.final_submissions, direction)
+        for _, team_rows in groupby(rows, key=lambda row: row.team_id)
+    ]
+    return [
+        PrivateStanding(
+            team_id=finalist.team_id,
+            competition_id=competition.id,
+            position=position,
+            rank=rank,
+            public_rank=public_ranks.get(finalist.team_id),
+            score=finalist.score,
+            submission_id=finalist.sequence,
+        )
+        for position, (rank, finalist) in enumerate(ranking.board(finalists, direction), start=1)
+    ]
+
+
+def _finalist(rows: Sequence[Any], count: int, direction: Direction) -> _Finalist:
+    """The team's final submission that does best on the private rows, among those chosen or taken by default."""
+    finals: Iterable[Any] = [row for row in rows if row.selected]
+    if not finals:
+        shown = [_ByPublic(row.id, row.shown, row) for row in rows]
+        finals = [candidate.row for candidate in ranking.default_finals(shown, count, direction)]
+    best = ranking.best(
+        (_Finalist(row.team_id, row.kind == "baseline", row.id, row.private_value) for row in finals), direction
+    )
+    if best is None:
+        raise ValueError(f"team {rows[0].team_id} has no finite private score")
+    return best
+
+
+def _public_ranks(session: Session, competition: Competition, direction: str) -> dict[int, int]:
+    ranked = [
+        standing.team_id for standing, _ in queries.public_board(session, competition.id, direction) if standing.ranked
+    ]
+    return {team_id: rank for rank, team_id in enumerate(ranked, start=1)}

@@ -1,0 +1,104 @@
+"""A team's own submissions, their files, and what may still be submitted today."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from unseen_server import storage
+from unseen_server.core.errors import NotFound
+from unseen_server.core.limits import Allowance
+from unseen_server.db import queries
+from unseen_server.db.models import Competition, Submission
+from unseen_server.db.session import Database
+from unseen_server.services import competitions, teams
+from unseen_server.services.accounts import Principal
+
+
+@dataclass(frozen=True)
+class OwnSubmission:
+    """A submission as its own team sees it; `private_score` stays None until the reveal."""
+
+    ref: int
+    status: str
+    message: str
+    file_name: str
+    sha256: str
+    submitted_at: datetime
+    public_score: float | None
+    private_score: float | None
+    selected: bool
+    late: bool
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    name: str
+    content: bytes
+
+
+def own_submissions(
+    db: Database, *, slug: str, principal: Principal, limit: int, now: datetime
+) -> list[OwnSubmission]:
+    """Newest first."""
+    with db.read() as session:
+        competition = competitions.open_to(session, slug, principal, now)
+        team = queries.team_of(session, competition.id, principal.user_id)
+        if team is None:
+            return []
+        rows = queries.submissions_of_team(session, team.id, competition.key_version, limit)
+        private = _private_scores(session, competition, [submission.id for submission, _ in rows])
+        return [_as_own(submission, shown, private) for submission, shown in rows]
+
+
+def own_submission(db: Database, *, ref: int, principal: Principal) -> OwnSubmission:
+    """Raises NotFound for a number nobody has and for one of another team alike."""
+    with db.read() as session:
+        submission = _of_member(session, ref, principal)
+        competition = session.get_one(Competition, submission.competition_id)
+        shown = queries.shown_score(session, submission.id, competition.key_version)
+        return _as_own(submission, shown, _private_scores(session, competition, [submission.id]))
+
+
+def own_file(db: Database, *, ref: int, principal: Principal) -> UploadedFile:
+    with db.read() as session:
+        submission = _of_member(session, ref, principal)
+        return UploadedFile(submission.file_name, storage.uploaded_file(session, submission.id))
+
+
+def own_limits(db: Database, *, slug: str, principal: Principal, now: datetime) -> Allowance:
+    with db.read() as session:
+        competition = competitions.open_to(session, slug, principal, now)
+        team = queries.team_of(session, competition.id, principal.user_id)
+        return teams.allowance(session, competition, team.id if team else None, now)
+
+
+def _of_member(session: Session, ref: int, principal: Principal) -> Submission:
+    submission = queries.submission_of_member(session, ref, principal.user_id)
+    if submission is None:
+        raise NotFound(what=f"submission {ref} of yours", advice="`unseen submissions SLUG` lists those you have.")
+    return submission
+
+
+def _private_scores(session: Session, competition: Competition, refs: list[int]) -> dict[int, float]:
+    """Asked of the database only once the competition is revealed."""
+    if competition.revealed_at is None:
+        return {}
+    return queries.private_scores_of(session, refs, competition.key_version)
+
+
+def _as_own(submission: Submission, shown: float | None, private: dict[int, float]) -> OwnSubmission:
+    return OwnSubmission(
+        ref=submission.id,
+        status="scored",
+        message=submission.message,
+        file_name=submission.file_name,
+        sha256=submission.sha256,
+        submitted_at=submission.submitted_at,
+        public_score=shown,
+        private_score=private.get(submission.id),
+        selected=submission.selected,
+        late=submission.late,
+    )

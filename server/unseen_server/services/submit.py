@@ -1,0 +1,264 @@
+"""One upload from file to receipt: read, scored, counted and stored in a single transaction.
+
+The promise: a receipt means that file, score and slot are on disk exactly once. A refusal means that nothing was
+counted. No answer at all means: ask again with the same idempotency key.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from unseen_server.core import limits, metrics, schedule
+from unseen_server.core.errors import (
+    BadFile,
+    BadRequest,
+    DailyLimitReached,
+    FileTooLarge,
+    KeyReused,
+    TooManyRejected,
+    TotalLimitReached,
+    UnsupportedFile,
+)
+from unseen_server.core.predictions import read_predictions
+from unseen_server.db import queries
+from unseen_server.db.models import Competition, Rejection, Submission
+from unseen_server.db.session import Database
+from unseen_server.services import competitions, entries, names, teams
+from unseen_server.services.accounts import Principal
+from unseen_server.services.entries import Entered, Upload
+from unseen_server.services.keys import KeyRing, LoadedKey
+
+REJECTIONS_WINDOW = timedelta(hours=1)
+LONGEST_MESSAGE = 500
+LONGEST_FILE_NAME = 255
+LONGEST_IDEMPOTENCY_KEY = 200
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a student is told of an accepted file. There is no field for a private score, so none can slip in."""
+
+    ref: int
+    status: str
+    message: str
+    file_name: str
+    sha256: str
+    submitted_at: datetime
+    public_score: float | None
+    selected: bool
+    late: bool
+    competition: str
+    metric: str
+    direction: str
+    previous_best: float | None
+    improved: bool
+    rank: int | None
+    previous_rank: int | None
+    teams: int
+    daily_limit: int
+    used_today: int
+    left_today: int
+    total_limit: int | None
+    left_total: int | None
+    resets_at: datetime
+    resets_at_local: datetime
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The receipt, and whether it had been given before for the same request."""
+
+    receipt: Receipt
+    replayed: bool
+
+
+def submit(
+    db: Database, keys: KeyRing, *, slug: str, principal: Principal, upload: Upload, received_at: datetime
+) -> Answer:
+    """Accept a prediction file, or refuse it with a sentence. `received_at` is when its last byte arrived."""
+    principal.need_scope("submit")
+    upload = _tidied(upload)
+    competition, team_id = _admitted(db, slug, principal, received_at)
+    while True:
+        with db.read() as session:
+            answer = _first_answer(session, competition, principal, upload)
+            if answer:
+                return answer
+            schedule.admit(competitions.timetable(competition), received_at)
+            _refuse_over_quota(session, competition, team_id, received_at)
+            _refuse_flood(session, competition, principal, received_at)
+        key = keys.of(competition)
+        predictions = _read(db, key, competition, principal, upload, received_at)
+        scores = metrics.score(metrics.metric(competition.metric), key.answers.labels, predictions, key.answers.usage)
+        with db.write() as session:
+            competition = queries.locked_competition(session, competition.id, exclusively=False)
+            if competition.key_version != key.version:
+                continue  # the labels were corrected meanwhile: score again
+            team = queries.locked_team(session, team_id)
+            answer = _first_answer(session, competition, principal, upload)
+            if answer:
+                return answer
+            late = schedule.admit(competitions.timetable(competition), received_at)
+            allowance = _refuse_over_quota(session, competition, team_id, received_at)
+            submission = Submission(
+                competition_id=competition.id,
+                team_id=team.id,
+                user_id=principal.user_id,
+                quota_day=limits.quota_day(received_at, competition.time_zone),
+                slot=allowance.used_today,
+                idempotency_key=upload.idempotency_key,
+                request_digest=upload.request_digest,
+                file_name=upload.file_name,
+                message=upload.message,
+                sha256=upload.sha256,
+                submitted_at=received_at,
+                late=late,
+            )
+            entered = entries.enter(
+                session, competition, team, submission, scores, predictions, upload.content, actor=principal.username
+            )
+            receipt = _receipt(competition, submission, entered, allowance)
+            submission.receipt = msgspec.to_builtins(receipt)
+        return Answer(receipt, replayed=False)
+
+
+def check(
+    db: Database, keys: KeyRing, *, slug: str, principal: Principal, upload: Upload, received_at: datetime
+) -> int:
+    """Read a file as a submission would and return its number of rows; nothing is counted unless it is refused."""
+    upload = _tidied(upload)
+    competition, _ = _admitted(db, slug, principal, received_at)
+    with db.read() as session:
+        _refuse_flood(session, competition, principal, received_at)
+    return len(_read(db, keys.of(competition), competition, principal, upload, received_at))
+
+
+# before the transaction
+
+
+def _tidied(upload: Upload) -> Upload:
+    """Names and messages are data for people: cut to what the table holds, without control characters."""
+    key = upload.idempotency_key
+    if key is not None and (not key.isascii() or not key.isprintable() or not 0 < len(key) <= LONGEST_IDEMPOTENCY_KEY):
+        raise BadRequest(reason="An Idempotency-Key has 1 to 200 printable ASCII characters; a random UUID is best.")
+    if len(upload.message) > LONGEST_MESSAGE:
+        raise BadRequest(reason=f"A message has at most {LONGEST_MESSAGE} characters. Shorten it and send the file again.")
+    return Upload(
+        content=upload.content,
+        file_name=names.without_controls(upload.file_name)[-LONGEST_FILE_NAME:] or "predictions.csv",
+        message=names.without_controls(upload.message),
+        idempotency_key=key,
+    )
+
+
+def _admitted(db: Database, slug: str, principal: Principal, now: datetime) -> tuple[Competition, int]:
+    """The competition and the person's team, made on the spot for whoever is enrolled and comes first."""
+    with db.read() as session:
+        competition = competitions.open_to(session, slug, principal, now)
+        team = queries.team_of(session, competition.id, principal.user_id)
+    if team is None:
+        team = teams.team_of_one(db, competition, principal, now)
+    return competition, team.id
+
+
+def _read(
+    db: Database, key: LoadedKey, competition: Competition, principal: Principal, upload: Upload, now: datetime
+) -> NDArray[np.float64]:
+    """Predictions (n,) aligned to the key's ids; a refused file is noted for the flood limit and costs nothing else."""
+    try:
+        return read_predictions(upload.content, upload.file_name, key.expected)
+    except (BadFile, FileTooLarge, UnsupportedFile):
+        with db.write() as session:
+            session.add(Rejection(competition_id=competition.id, user_id=principal.user_id, at=now))
+        raise
+
+
+# refusals
+
+
+def _first_answer(session: Session, competition: Competition, principal: Principal, upload: Upload) -> Answer | None:
+    """The receipt this very request already got, if it did."""
+    if upload.idempotency_key is None:
+        return None
+    earlier = queries.submission_with_key(session, competition.id, principal.user_id, upload.idempotency_key)
+    if earlier is None:
+        return None
+    if earlier.request_digest != upload.request_digest:
+        raise KeyReused(ref=earlier.id)
+    return Answer(msgspec.convert(earlier.receipt, Receipt), replayed=True)
+
+
+def _refuse_over_quota(
+    session: Session, competition: Competition, team_id: int, received_at: datetime
+) -> limits.Allowance:
+    """What the team may still submit; refused where that is nothing."""
+    allowance = teams.allowance(session, competition, team_id, received_at)
+    if allowance.left_total == 0:
+        raise TotalLimitReached(total_limit=competition.total_limit, resets_at=None, retry_after=None)
+    if allowance.left_today == 0:
+        seconds = _seconds(allowance.resets_at - received_at)
+        raise DailyLimitReached(
+            daily_limit=competition.daily_limit,
+            resets=schedule.clock_time(allowance.resets_at, competition.time_zone),
+            wait=limits.in_words(seconds),
+            resets_at=allowance.resets_at,
+            retry_after=seconds,
+        )
+    return allowance
+
+
+def _refuse_flood(session: Session, competition: Competition, principal: Principal, now: datetime) -> None:
+    recent = queries.rejections_since(session, competition.id, principal.user_id, now - REJECTIONS_WINDOW)
+    if len(recent) >= competition.rejected_per_hour:
+        again = recent[-competition.rejected_per_hour] + REJECTIONS_WINDOW
+        seconds = _seconds(again - now)
+        raise TooManyRejected(
+            limit=competition.rejected_per_hour, wait=limits.in_words(seconds), retry_after=seconds, resets_at=again
+        )
+
+
+def _seconds(span: timedelta) -> int:
+    return max(1, math.ceil(span.total_seconds()))
+
+
+# inside the transaction
+
+
+def _receipt(
+    competition: Competition, submission: Submission, entered: Entered, before: limits.Allowance
+) -> Receipt:
+    return Receipt(
+        ref=submission.id,
+        status="scored",
+        message=submission.message,
+        file_name=submission.file_name,
+        sha256=submission.sha256,
+        submitted_at=submission.submitted_at,
+        public_score=entered.shown,
+        selected=False,
+        late=submission.late,
+        competition=competition.slug,
+        metric=competition.metric,
+        direction=metrics.metric(competition.metric).direction,
+        previous_best=entered.previous_best,
+        improved=entered.improved,
+        rank=entered.rank,
+        previous_rank=entered.previous_rank,
+        teams=entered.teams,
+        daily_limit=before.daily_limit,
+        used_today=before.used_today + 1,
+        left_today=before.left_today - 1,
+        total_limit=before.total_limit,
+        left_total=None if before.left_total is None else before.left_total - 1,
+        resets_at=before.resets_at,
+        resets_at_local=schedule.local(before.resets_at, before.time_zone),
+        time_zone=competition.time_zone,
+    )

@@ -1,0 +1,68 @@
+"""Who submits together: everyone is a team of one at first. And what a team may still submit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from unseen_server.core import limits, metrics
+from unseen_server.db import queries
+from unseen_server.db.models import Competition, Standing, Team, TeamMember
+from unseen_server.db.session import Database
+from unseen_server.services import names
+from unseen_server.services.accounts import Principal
+
+
+def team_of_one(db: Database, competition: Competition, principal: Principal, now: datetime) -> Team:
+    """The person's own team, made if it is not there yet; two first uploads at once end in the same team."""
+    try:
+        with db.write() as session:
+            team = queries.team_of(session, competition.id, principal.user_id)
+            if team is None:
+                kind = "staff" if principal.role_in(competition.course_id) in ("assistant", "instructor") else "student"
+                name = _free_name(session, competition.id, principal)
+                team = Team(
+                    competition_id=competition.id, name=name, name_key=names.key_of(name), kind=kind, created_at=now
+                )
+                session.add(team)
+                session.flush()
+                session.add(
+                    TeamMember(
+                        competition_id=competition.id, user_id=principal.user_id, team_id=team.id, joined_at=now
+                    )
+                )
+            return team
+    except IntegrityError:  # somebody else made it, or took the name, between our look and our row
+        return team_of_one(db, competition, principal, now)
+
+
+def _free_name(session: Session, competition_id: int, principal: Principal) -> str:
+    """The display name, with the user name behind it where another team has it already."""
+    name, n = principal.display_name, 1
+    while queries.team_named(session, competition_id, names.key_of(name)):
+        name = f"{principal.display_name} ({principal.username}{'' if n == 1 else f' {n}'})"
+        n += 1
+    return name
+
+
+def allowance(session: Session, competition: Competition, team_id: int | None, now: datetime) -> limits.Allowance:
+    """What the team has used and what is left; a team that does not exist yet has used nothing."""
+    day = limits.quota_day(now, competition.time_zone)
+    return limits.allowance(
+        now,
+        competition.time_zone,
+        daily_limit=competition.daily_limit,
+        used_today=queries.used_slots(session, team_id, day) if team_id else 0,
+        used_total=queries.used_in_total(session, team_id) if team_id else 0,
+        total_limit=competition.total_limit,
+    )
+
+
+def public_rank(session: Session, competition: Competition, standing: Standing | None) -> int | None:
+    """The team's rank on the public board by what is shown; None without a score, and for staff and baselines."""
+    if standing is None or not standing.ranked or standing.score is None or standing.submission_id is None:
+        return None
+    direction = metrics.metric(competition.metric).direction
+    return 1 + queries.teams_ahead(session, competition.id, direction, standing.score, standing.submission_id)

@@ -1,0 +1,144 @@
+"""Serving: several processes behind one listening socket, each with its own threads and everything imported.
+
+waitress reads a request whole before a thread takes it, so a slow client occupies a connection and never a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from types import FrameType
+
+from waitress.server import create_server
+
+from unseen_server.config import Config
+
+CONNECTIONS = 1000  # of each process; a slow client holds one for a while
+BACKLOG = 1024
+IDLE_SECONDS = 60
+STOP_SECONDS = 30  # for requests under way when the server is asked to stop
+BIND_SECONDS = 5  # a port just left by another server may need a moment
+
+log = logging.getLogger("unseen_server")
+
+
+def serve(config: Config, *, host: str, port: int, processes: int, threads: int) -> None:
+    """Serve until SIGTERM or SIGINT; then finish what is under way and return."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    listening = _listen(host, port)
+    print(f"Serving on http://{_shown(host)}:{port} (Ctrl-C stops)", file=sys.stderr, flush=True)  # noqa: T201
+    if processes == 1 or not hasattr(os, "fork"):
+        _work(config, listening, threads)
+    else:
+        _Herd(config, listening, processes, threads).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    patience = time.monotonic() + BIND_SECONDS
+    while True:
+        try:
+            listening.bind((host, port))
+            break
+        except OSError as error:
+            if time.monotonic() > patience:
+                raise OSError(error.errno, f"Port {port} on {host} is taken. Choose another with --port") from None
+            time.sleep(0.1)
+    listening.listen(BACKLOG)
+    return listening
+
+
+def _work(config: Config, listening: socket.socket, threads: int) -> None:
+    """One process: build the application, then answer requests until told to stop."""
+    from unseen_server.app import create_app
+
+    application = create_app(config)
+    server = create_server(
+        application,
+        sockets=[listening],
+        threads=threads,
+        connection_limit=CONNECTIONS,
+        asyncore_use_poll=True,
+        channel_timeout=IDLE_SECONDS,
+        max_request_body_size=config.max_upload,
+        clear_untrusted_proxy_headers=True,
+        ident=None,
+    )
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise SystemExit
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    server.run()  # on SystemExit it closes the socket and waits for its threads
+
+
+class _Herd:
+    """The parent: starts the workers, replaces one that dies, and passes on the signal to stop."""
+
+    def __init__(self, config: Config, listening: socket.socket, processes: int, threads: int) -> None:
+        self._config, self._listening, self._threads = config, listening, threads
+        self._processes = processes
+        self._workers: set[int] = set()
+        self._stopping = False
+        # Its writing end lives as long as the parent, however that ends; the workers wait for it to close.
+        self._alive_reading, self._alive_writing = os.pipe()
+
+    def run(self) -> None:
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        while not self._stopping:
+            while len(self._workers) < self._processes:
+                self._workers.add(self._fork())
+            self._wait_for_one()
+        self._finish()
+
+    def _fork(self) -> int:
+        worker = os.fork()
+        if worker:
+            return worker
+        try:
+            os.close(self._alive_writing)
+            threading.Thread(target=self._end_with_parent, daemon=True).start()
+            _work(self._config, self._listening, self._threads)
+        finally:
+            os._exit(0)
+
+    def _end_with_parent(self) -> None:
+        os.read(self._alive_reading, 1)
+        os._exit(1)  # safe at any moment: what was acknowledged is on disk
+
+    def _wait_for_one(self) -> None:
+        try:
+            worker, status = os.wait()
+        except InterruptedError:
+            return
+        self._workers.discard(worker)
+        if not self._stopping:
+            log.error("worker %d ended with status %d; starting another", worker, status)
+            time.sleep(0.5)
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        for worker in self._workers:
+            os.kill(worker, signal.SIGTERM)
+
+    def _finish(self) -> None:
+        patience = time.monotonic() + STOP_SECONDS
+        while self._workers and time.monotonic() < patience:
+            worker, _ = os.waitpid(-1, os.WNOHANG)
+            self._workers.discard(worker)
+            time.sleep(0.02)
+        for worker in self._workers:
+            os.kill(worker, signal.SIGKILL)
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

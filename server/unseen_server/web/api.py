@@ -1,0 +1,236 @@
+"""The native API: JSON in and out under /api, one short view for each thing a program can ask."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, TypeVar
+
+import msgspec
+from flask import Blueprint, Response, request, send_file
+from sqlalchemy import text
+
+from unseen_server import __version__, storage
+from unseen_server.core.errors import BadRequest, Busy, StaffOnly
+from unseen_server.services import accounts, bundles, competitions, courses, exports, finals, reveal, standings
+from unseen_server.services import submissions as own
+from unseen_server.services.submit import Upload, check, submit
+from unseen_server.web.context import csrf_token, now, parts, signed_in, visitor
+from unseen_server.web.replies import json_bytes, json_reply
+
+blueprint = Blueprint("api", __name__, url_prefix="/api")
+
+T = TypeVar("T")
+
+LISTED = 200
+LISTED_AT_MOST = 100_000
+
+
+@blueprint.before_request
+def _protect_sessions() -> None:
+    """A browser's session may change nothing without its form token, whatever the view does with it."""
+    if request.endpoint != "api.health":
+        visitor()
+
+
+@blueprint.get("/health")
+def health() -> Response:
+    try:
+        with parts().db.read() as session:
+            session.execute(text("SELECT 1"))
+        database = "ok"
+    except (Busy, sqlite3.Error):
+        database = "unavailable"
+    status = 200 if database == "ok" else 503
+    body = {"status": database, "version": __version__, "checks": {"database": database}}
+    return json_reply(body, status)
+
+
+@blueprint.get("/whoami")
+def whoami() -> Response:
+    person = signed_in()
+    token = {"name": person.token_name, "scope": person.scope, "expires_at": person.token_expires_at}
+    return json_reply(
+        {
+            "username": person.username,
+            "display_name": person.display_name,
+            "is_admin": person.is_admin,
+            "courses": accounts.courses_of(parts().db, person.user_id),
+            "token": token if person.token_name else None,
+            "csrf_token": csrf_token() or None,
+        }
+    )
+
+
+# competitions
+
+
+@blueprint.get("/competitions")
+def competition_list() -> Response:
+    return json_reply({"competitions": competitions.listed(parts().db, principal=signed_in(), now=now())})
+
+
+@blueprint.get("/competitions/<slug>")
+def competition(slug: str) -> Response:
+    return json_reply(competitions.shown(parts().db, slug=slug, principal=visitor(), now=now()))
+
+
+@blueprint.post("/competitions")
+def create_competition() -> Response:
+    person = signed_in()
+    person.need_scope("staff")
+    bundle = bundles.read_zip(_uploaded_bytes())
+    created = competitions.create(parts().db, bundle, course=request.args.get("course"), principal=person, now=now())
+    return json_reply(created, 201)
+
+
+@blueprint.get("/competitions/<slug>/files")
+def files(slug: str) -> Response:
+    return json_reply({"files": competitions.files(parts().db, slug=slug, principal=signed_in(), now=now())})
+
+
+@blueprint.get("/competitions/<slug>/files/<name>")
+def file(slug: str, name: str) -> Response:
+    kept = competitions.file(
+        parts().db, slug=slug, name=name, principal=signed_in(), now=now(), folder=parts().downloads
+    )
+    response = send_file(
+        kept.path,
+        download_name=kept.name,
+        as_attachment=True,
+        etag=kept.sha256,
+        last_modified=kept.modified_at,
+        conditional=True,
+        max_age=0,
+    )
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Authorization, Cookie"
+    return response
+
+
+# submissions
+
+
+@blueprint.post("/competitions/<slug>/submissions")
+def new_submission(slug: str) -> Response:
+    person = signed_in()
+    sent = request.files.get("file")
+    if sent is None:
+        raise BadRequest(reason="No file came along. Send it as the multipart field “file”.")
+    upload = Upload(
+        content=sent.read(),
+        file_name=sent.filename or "",
+        message=request.form.get("message", ""),
+        idempotency_key=request.headers.get("Idempotency-Key"),
+    )
+    arrived = {"slug": slug, "principal": person, "upload": upload, "received_at": now()}
+    if request.args.get("check") == "true":
+        return json_reply({"valid": True, "rows": check(parts().db, parts().keys, **arrived)})
+    answer = submit(parts().db, parts().keys, **arrived)
+    response = json_reply(_with_private_score(answer.receipt), 201)
+    response.headers["Location"] = f"/api/submissions/{answer.receipt.ref}"
+    if answer.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _with_private_score(receipt: Any) -> dict[str, Any]:
+    """The receipt in the shape of every submission; a private score does not exist for it yet."""
+    return msgspec.to_builtins(receipt) | {"private_score": None}
+
+
+@blueprint.get("/competitions/<slug>/submissions")
+def submissions(slug: str) -> Response:
+    limit = request.args.get("limit", str(LISTED))
+    if not limit.isascii() or not limit.isdigit() or not 0 < int(limit) <= LISTED_AT_MOST:
+        raise BadRequest(reason=f"limit should be a whole number between 1 and {LISTED_AT_MOST}.")
+    mine = own.own_submissions(parts().db, slug=slug, principal=signed_in(), limit=int(limit), now=now())
+    return json_reply({"submissions": mine})
+
+
+@blueprint.get("/submissions/<int:ref>")
+def submission(ref: int) -> Response:
+    return json_reply(own.own_submission(parts().db, ref=ref, principal=signed_in()))
+
+
+@blueprint.get("/submissions/<int:ref>/file")
+def submission_file(ref: int) -> Response:
+    uploaded = own.own_file(parts().db, ref=ref, principal=signed_in())
+    response = Response(uploaded.content, mimetype="application/octet-stream")
+    response.headers.set("Content-Disposition", "attachment", filename=uploaded.name)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+@blueprint.get("/competitions/<slug>/limits")
+def limits(slug: str) -> Response:
+    return json_reply(own.own_limits(parts().db, slug=slug, principal=signed_in(), now=now()))
+
+
+@blueprint.get("/competitions/<slug>/final")
+def final(slug: str) -> Response:
+    return json_reply(finals.final(parts().db, slug=slug, principal=signed_in(), now=now()))
+
+
+class Choice(msgspec.Struct, forbid_unknown_fields=True):
+    refs: list[int]
+
+
+@blueprint.put("/competitions/<slug>/final")
+def choose_final(slug: str) -> Response:
+    person = signed_in()
+    choice = _body(Choice, 'Send JSON such as {"refs": [12, 15]}.')
+    return json_reply(finals.choose(parts().db, slug=slug, principal=person, refs=choice.refs, now=now()))
+
+
+# boards
+
+
+@blueprint.get("/competitions/<slug>/leaderboard")
+def leaderboard(slug: str) -> Response:
+    which = request.args.get("board", "public")
+    board = standings.board(parts().db, slug=slug, which=which, principal=visitor(), now=now())
+    if request.args.get("format") == "csv":
+        response = Response(exports.board_csv(board), mimetype="text/csv")
+        response.headers.set("Content-Disposition", "attachment", filename=f"{slug}-{which}-leaderboard.csv")
+        response.headers["Cache-Control"] = "private, no-store"
+        return response
+    return json_reply(board)
+
+
+# staff
+
+
+class Launch(msgspec.Struct, forbid_unknown_fields=True):
+    at: str | None = None
+
+
+@blueprint.post("/competitions/<slug>/launch")
+def launch(slug: str) -> Response:
+    body = _body(Launch, 'Send nothing, or JSON such as {"at": "2026-12-01 08:00"}.') if request.content_length else Launch()
+    competitions.launch(parts().db, parts().keys, slug=slug, at=body.at, principal=signed_in(), now=now())
+    return competition(slug)
+
+
+@blueprint.post("/competitions/<slug>/close")
+def close(slug: str) -> Response:
+    competitions.close(parts().db, slug=slug, principal=signed_in(), now=now())
+    return competition(slug)
+
+
+@blueprint.post("/competitions/<slug>/reveal")
+def reveal_competition(slug: str) -> Response:
+    reveal.reveal(parts().db, slug=slug, principal=signed_in(), now=now())
+    return competition(slug)
+
+
+def _uploaded_bytes() -> bytes:
+    """A file sent as the multipart field “file”, or as the body itself."""
+    sent = request.files.get("file")
+    return sent.read() if sent else request.get_data()
+
+
+def _body(kind: type[T], advice: str) -> T:
+    try:
+        return msgspec.json.decode(request.get_data(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(reason=f"The body cannot be read: {error}. {advice}") from None

@@ -1,0 +1,81 @@
+"""What a request needs to know: who is asking, what time it is, and the server's parts."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from flask import current_app, g, request
+
+from unseen_server.config import Config
+from unseen_server.core.errors import BadCsrfToken, NotSignedIn
+from unseen_server.db.session import Database
+from unseen_server.services import accounts
+from unseen_server.services.accounts import Principal
+from unseen_server.services.keys import KeyRing
+
+SESSION_COOKIE = "unseen_session"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What `create_app` connected; one per application."""
+
+    config: Config
+    db: Database
+    keys: KeyRing
+    clock: Callable[[], datetime]
+    downloads: Path
+
+
+def parts() -> Parts:
+    connected: Parts = current_app.extensions["unseen"]
+    return connected
+
+
+def now() -> datetime:
+    return parts().clock()
+
+
+def visitor() -> Principal | None:
+    """Who is asking, or None for somebody who has not signed in. A token that does not count is refused."""
+    if "visitor" not in g:
+        g.visitor, g.csrf_token = _identified()
+    person: Principal | None = g.visitor
+    return person
+
+
+def signed_in() -> Principal:
+    person = visitor()
+    if person is None:
+        raise NotSignedIn()
+    return person
+
+
+def csrf_token() -> str:
+    """What the forms of this browser session carry; empty for visitors, whose forms change nothing of theirs."""
+    visitor()
+    token: str = g.csrf_token
+    return token
+
+
+def _identified() -> tuple[Principal | None, str]:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind:
+        if kind.lower() != "bearer":
+            raise NotSignedIn()
+        return accounts.principal_of_token(parts().db, token.strip(), now()), ""
+    secret = request.cookies.get(SESSION_COOKIE)
+    found = accounts.principal_of_session(parts().db, secret, now()) if secret else None
+    if found is None:
+        return None, ""
+    person, csrf = found
+    if request.method not in SAFE_METHODS:
+        sent = request.headers.get("X-CSRF-Token") or request.form.get("csrf_token", "")
+        if not hmac.compare_digest(sent.encode(), csrf.encode()):
+            raise BadCsrfToken()
+    return person, csrf

@@ -1,0 +1,120 @@
+"""The only place where a refusal becomes an HTTP status, as RFC 9457 problem details or as a page."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from unseen_server.core import errors
+from unseen_server.core.errors import Refusal
+from unseen_server.web.replies import json_bytes
+
+STATUS: dict[type[Refusal], int] = {
+    errors.BadRequest: 400,
+    errors.BadFile: 400,
+    errors.BadBundle: 400,
+    errors.NotSignedIn: 401,
+    errors.WrongPassword: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.FileTooLarge: 413,
+    errors.UnsupportedFile: 415,
+    errors.KeyReused: 422,
+    errors.LimitReached: 429,
+    errors.Busy: 503,
+    errors.StorageFull: 507,
+}
+BUSY_RETRY_SECONDS = 2
+
+log = logging.getLogger(__name__)
+
+
+def status_of(refusal: type[Refusal]) -> int:
+    """The status of a class, or of the nearest class above it."""
+    return next(STATUS[ancestor] for ancestor in refusal.__mro__ if ancestor in STATUS)
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def problem(status: int, code: str, detail: str, **members: Any) -> Response:
+    body = {"type": f"urn:unseen:{code}", "title": _title(code), "status": status, "detail": detail, "code": code}
+    response = Response(json_bytes(body | members), status, mimetype="application/problem+json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _refused(refusal: Refusal) -> Response:
+    status = status_of(type(refusal))
+    if request.path.startswith("/api/"):
+        members = refusal.member_values()
+        if isinstance(refusal, errors.BadFile | errors.BadBundle):
+            members["counts"] = refusal.counts
+        listed = [{"code": p.code, "message": p.message, "line": p.line, "id": p.id} for p in refusal.problems]
+        response = problem(status, refusal.code, str(refusal), errors=listed, **members)
+    else:
+        response = _page(status, str(refusal), refusal.problems)
+    wait = refusal.values.get("retry_after") or (BUSY_RETRY_SECONDS if status == 503 else None)
+    if wait is not None:
+        response.headers["Retry-After"] = str(wait)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="unseen"'
+    return response
+
+
+def _http(error: HTTPException) -> Response:
+    if isinstance(error, RequestEntityTooLarge):
+        return _refused(errors.FileTooLarge(limit="size", advice="Upload the predictions for the test rows alone."))
+    status = error.code or 500
+    if status < 400:
+        return Response(error.get_response())  # a redirect
+    detail = {
+        404: "There is nothing at this address. Check its spelling, or start from the list of competitions.",
+        405: f"{request.method} is not possible at this address.",
+    }.get(status, error.description or error.name)
+    if request.path.startswith("/api/"):
+        response = problem(status, error.name.lower().replace(" ", "_"), detail, errors=[])
+    else:
+        response = _page(status, detail)
+    if allowed := getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    """A fault of ours. The person is told that nothing was counted; the log has the rest."""
+    log.exception("unexpected error in %s %s", request.method, request.path, exc_info=error)
+    return _refused(errors.Busy())
+
+
+def _page(status: int, detail: str, problems: Any = ()) -> Response:
+    return Response(
+        render_template("error.html", status=status, title=_TITLES.get(status, "That did not work"), detail=detail,
+                        problems=problems),
+        status,
+    )
+
+
+_TITLES = {
+    400: "That did not work",
+    401: "Please sign in",
+    403: "Not allowed",
+    404: "Nothing here",
+    409: "Not now",
+    413: "Too large",
+    415: "Not a prediction file",
+    429: "Please wait",
+    503: "Busy",
+    507: "The disk is full",
+}
+
+
+def _title(code: str) -> str:
+    return code.replace("_", " ").capitalize()

@@ -1,0 +1,22 @@
+"""JSON out, with the headers that keep one person's answer from another's cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from flask import Response
+
+_encoder = msgspec.json.Encoder()
+
+
+def json_bytes(value: Any) -> bytes:
+    """Dataclasses and dictionaries as JSON; instants in ISO 8601, UTC with a Z."""
+    return _encoder.encode(value)
+
+
+def json_reply(value: Any, status: int = 200) -> Response:
+    response = Response(json_bytes(value), status, mimetype="application/json")
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Vary"] = "Authorization, Cookie"
+    return response
