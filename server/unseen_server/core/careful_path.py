@@ -64,14 +64,13 @@ class _Problems:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._kept: dict[str, list[Problem]] = {}
-        self._order = 0
 
-    def add(self, kind: str, *, line: int | None = None, id: str | None = None, **values: object) -> None:
+    def add(self, kind: str, *, line: int | None = None, row_id: str | None = None, **values: object) -> None:
         code = kind.partition(".")[0]
         self.counts[code] += 1
         if self.counts[code] <= MOST_OF_A_KIND:
             text_values = {name: shown(value) if isinstance(value, str) else value for name, value in values.items()}
-            self._kept.setdefault(code, []).append(problem(kind, line=line, id=id, **text_values))
+            self._kept.setdefault(code, []).append(problem(kind, line=line, row_id=row_id, **text_values))
 
     def has_room(self, code: str) -> bool:
         return self.counts[code] < MOST_OF_A_KIND
@@ -225,7 +224,7 @@ class _Reader:
             self._wrong_width(number, line, fields)
 
     def _wrong_width(self, number: int, line: str, fields: list[str]) -> None:
-        values = {"line": number, "id": fields[0][:LONGEST_ID], "seen": line}
+        values = {"line": number, "row_id": fields[0][:LONGEST_ID], "seen": line}
         position = self.expected.position(fields[0])
         if position >= 0 and not self.first_line[position]:
             self.first_line[position] = number  # one sentence about this row is enough
@@ -236,18 +235,20 @@ class _Reader:
         kind = "short_row" if len(fields) < self.layout.width else "long_row"
         self.found.add(kind, count=len(fields), wanted=self.layout.width, header=self.expected.header, **values)
 
-    def _id_and_number(self, number: int, id: str, text: str) -> None:
-        position = self.expected.position(id)
-        value = self._number(number, id, text)
+    def _id_and_number(self, number: int, row_id: str, text: str) -> None:
+        position = self.expected.position(row_id)
+        value = self._number(number, row_id, text)
         if position < 0:
-            self._unknown_id(number, id)
+            self._unknown_id(number, row_id)
         elif self.first_line[position]:
-            self.found.add("duplicate_id", line=number, id=id, seen=id, first=int(self.first_line[position]))
+            self.found.add(
+                "duplicate_id", line=number, row_id=row_id, seen=row_id, first=int(self.first_line[position])
+            )
         else:
             self.first_line[position] = number
             self.predictions[position] = value
 
-    def _number(self, number: int, id: str, text: str) -> float:
+    def _number(self, number: int, row_id: str, text: str) -> float:
         if NUMBER.fullmatch(text) and len(text) <= LONGEST_NUMBER:
             value = float(text)
             if self.lo <= value <= self.hi:
@@ -258,7 +259,7 @@ class _Reader:
         self.found.add(
             kind,
             line=number,
-            id=id[:LONGEST_ID],
+            row_id=row_id[:LONGEST_ID],
             seen=text,
             write=write,
             length=len(text),
@@ -267,21 +268,21 @@ class _Reader:
         )
         return math.nan
 
-    def _unknown_id(self, number: int, id: str) -> None:
-        values = {"line": number, "id": id[:LONGEST_ID], "seen": id}
-        if not id:
+    def _unknown_id(self, number: int, row_id: str) -> None:
+        values = {"line": number, "row_id": row_id[:LONGEST_ID], "seen": row_id}
+        if not row_id:
             self.found.add("unknown_id.empty", **values)
-        elif len(id) > LONGEST_ID:
-            self.found.add("id_too_long", length=len(id), **values)
-        elif self.found.has_room("unknown_id") and (near := _near(id, self.expected)):
+        elif len(row_id) > LONGEST_ID:
+            self.found.add("id_too_long", length=len(row_id), **values)
+        elif self.found.has_room("unknown_id") and (near := _near(row_id, self.expected)):
             self.found.add("unknown_id.near", near=near, **values)
         else:
             self.found.add("unknown_id", **values)
 
     def _report_missing_ids(self) -> None:
         for position in np.flatnonzero(self.first_line == 0).tolist():
-            id = self.expected.id_at(position)
-            self.found.add("missing_id", id=id, seen=id, rows=self.expected.rows)
+            row_id = self.expected.id_at(position)
+            self.found.add("missing_id", row_id=row_id, seen=row_id, rows=self.expected.rows)
 
 
 def _fields(line: str, delimiter: str) -> list[str] | None:
@@ -362,9 +363,9 @@ def _rewritten(bare: str, ascii_text: str) -> tuple[str, str]:
     return ("not_a_number.write", trimmed) if NUMBER.fullmatch(trimmed) else ("not_a_number", "")
 
 
-def _near(id: str, expected: Expected) -> str:
-    """A test id that differs from `id` only by spaces, quotes, case, leading zeros, a trailing .0 or the prefix; or nothing."""
-    bare = unicodedata.normalize("NFKC", id).strip().strip("'`")
+def _near(row_id: str, expected: Expected) -> str:
+    """A test id that differs only by spaces, quotes, case, leading zeros, a trailing .0 or the prefix; or nothing."""
+    bare = unicodedata.normalize("NFKC", row_id).strip().strip("'`")
     whole = re.sub(r"\.0*$", "", bare)
     digits = re.sub(r"^.*?([0-9]*)$", r"\1", whole)
     model = expected.id_at(0)

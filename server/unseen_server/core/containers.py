@@ -41,7 +41,7 @@ def unpack(data: bytes, file_name: str, limit: int) -> bytes | bytearray:
 def too_large(limit: int) -> FileTooLarge:
     return FileTooLarge(
         limit=f"{limit / 2**20:.1f} MiB",
-        advice="No valid file of this competition is that large: send one row for each test id, with numbers of at most 40 characters.",
+        advice="No valid file here is that large: one row for each test id, numbers of at most 40 characters.",
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os.path
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -83,7 +81,7 @@ class Numbering:
     def of(cls, ids: Sequence[str]) -> Numbering | None:
         if not ids:
             return None
-        prefix = os.path.commonprefix([min(ids), max(ids)]).rstrip("0123456789")
+        prefix = _common_prefix(min(ids), max(ids)).rstrip("0123456789")
         digits = [text[len(prefix) :] for text in ids]
         lengths = set(map(len, digits))
         all_digits = "".join(digits)
@@ -141,6 +139,11 @@ class Numbering:
         return order, self.numbers[order]
 
 
+def _common_prefix(a: str, b: str) -> str:
+    same = (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+    return a[: next(same, min(len(a), len(b)))]
+
+
 def _refuse_unwritable(texts: Sequence[str]) -> None:
     for text in texts:
         if not text or len(text) > LONGEST_ID or _UNWRITABLE.search(text):
@@ -153,11 +156,6 @@ def _refuse_unwritable(texts: Sequence[str]) -> None:
 
 
 def _largest_valid_file(ids: Sequence[str], header: str) -> int:
-    """Bytes: a BOM, the header, and rows of id, longest number, four quotes, comma and CRLF; a little for blank lines at the end."""
+    """Bytes: header, and rows of id, number, four quotes, comma and CRLF; a little for a BOM and blank last lines."""
     per_row = LONGEST_NUMBER + len('"",""\r\n')
     return 1024 + len(header.encode()) + len("".join(ids).encode()) + per_row * len(ids)
-
-
-def finite_bounds(lo: float, hi: float) -> bool:
-    """Whether a competition may have these bounds."""
-    return math.isfinite(lo) and math.isfinite(hi) and lo < hi

@@ -1,5 +1,7 @@
 """What a student reads about a file that was not accepted: one sentence for each thing that can be wrong."""
 
+# ruff: noqa: E501 - a sentence stays on one line, to be searched for
+
 from __future__ import annotations
 
 from typing import Any
@@ -70,11 +72,11 @@ SENTENCES = {
 _MORE = "There are {more} more problems of this kind (“{code}”)."
 
 
-def problem(kind: str, *, line: int | None = None, id: str | None = None, **values: Any) -> Problem:
+def problem(kind: str, *, line: int | None = None, row_id: str | None = None, **values: Any) -> Problem:
     """The problem `kind`, a key of SENTENCES; `line` counts from 1, the header's."""
     if line is not None:
         values["line"] = line
-    return Problem(kind.partition(".")[0], SENTENCES[kind], values, line, id)
+    return Problem(kind.partition(".")[0], SENTENCES[kind], values, line, row_id)
 
 
 def more(code: str, count: int) -> Problem:
