@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from unseen import words
 
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+FORMULA = tuple("=+-@＝＋－＠")
 
 
 class Column(NamedTuple):
@@ -41,7 +41,8 @@ def csv_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.lstrip(" ").startswith(FORMULA) else value
+        text = words.plain(value)
+        return f"'{text}" if text.lstrip().startswith(FORMULA) else text
     return json.dumps(value, ensure_ascii=False)  # numbers, true, false, and lists
 
 
@@ -52,9 +53,11 @@ def write_table(columns: Sequence[Column], rows: Sequence[Any], style: Callable[
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
-        table.add_column(column.heading, justify="right" if column.number else "left", no_wrap=column.number)
+        table.add_column(
+            column.heading, justify="right" if column.number else "left", no_wrap=column.number, overflow="fold"
+        )
     for row in rows:
         table.add_row(*(Text(words.plain(column.cell(row))) for column in columns), style=style(row))
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 10_000

@@ -83,7 +83,7 @@ class Account(Record):
 class Competition(Record):
     """A competition; the Markdown texts and the column names come only with `Client.competition(slug)`.
 
-    `phase` is draft, open, closed or revealed; `direction` is that of the metric, minimize or maximize;
+    `phase` is draft, open, closed or revealed; `direction` says which scores are better, lower or higher;
     `rank` and `left_today` are those of your team.
     """
 
@@ -210,7 +210,7 @@ class LeaderboardEntry(Record):
     is_baseline: bool = False
     tier: str | None = None
     behind_leader: Any = None
-    tied_with_leader: bool = False
+    tied_with_leader: bool | None = None
     rank_interval: tuple[int, int] | None = None
     previous_rank: int | None = None
     members: tuple[str, ...] | None = None

@@ -201,7 +201,7 @@ def _receipt_lines(receipt: Receipt, now: datetime) -> Iterator[tuple[str, str]]
         yield "best before", line
     if receipt.rank is not None:
         before = receipt.previous_rank
-        moved = f", {before} before" if before and before != receipt.rank else ""
+        moved = f" (was {before})" if before and before != receipt.rank else ""
         yield "rank", f"{receipt.rank} of {receipt.teams}{moved}"
     yield from limit_lines(receipt, now)
     yield "file", f"{words.plain(receipt.file_name)}, sha256 {receipt.sha256[:12]}"
@@ -210,7 +210,7 @@ def _receipt_lines(receipt: Receipt, now: datetime) -> Iterator[tuple[str, str]]
 def _against_best(receipt: Receipt) -> str:
     new, old = receipt.public_score, receipt.previous_best
     if old is None:
-        return "" if new is None else "none, this is the first"
+        return "" if new is None else "none, this is your first score"
     if new is None:
         return words.score(old)
     verdict = "better" if receipt.improved else "no better"

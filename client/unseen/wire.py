@@ -55,6 +55,8 @@ class Wire:
         self._http = httpx2.Client(
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "unseen"},
             timeout=httpx2.Timeout(timeout, connect=min(timeout, 10.0)),
+            # Reading the certificates of the system takes 50 ms; over http:// nothing is to be trusted with them.
+            verify=True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             transport=transport,
         )
 
@@ -147,6 +149,8 @@ class Wire:
             return (
                 f"{self._host} does not speak HTTPS there. Check the port, or whether the address begins with http://"
             )
+        if isinstance(error, httpx2.ConnectTimeout):
+            return f"{self._host} could not be reached in time. Check the address, also its http or https, and your network."
         if isinstance(error, httpx2.TimeoutException):
             return f"{self._host} did not answer within {self.timeout:g} s. Check your network, or try again later."
         if isinstance(error, httpx2.ConnectError):

@@ -29,22 +29,24 @@ def metric(name: str, direction: str) -> str:
     return f"{plain(name).upper()}, {plain(direction)} is better" if direction else plain(name).upper()
 
 
-def duration(span: timedelta) -> str:
-    """The two largest units: `3 h 12 min`, `9 d 5 h`."""
+def duration(span: timedelta, units_told: int = 2) -> str:
+    """The largest units: `3 h 12 min`, `9 d 5 h`."""
     minutes = int(span.total_seconds() // 60)
     if minutes < 1:
-        return "less than a minute"
+        return "1 min"
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     units = [(days, "d"), (hours, "h"), (rest, "min")]
     first = next(i for i, (count, _) in enumerate(units) if count)
-    return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count)
+    return " ".join(f"{count} {unit}" for count, unit in units[first : first + units_told] if count)
 
 
 def relative(moment: datetime | None, now: datetime) -> str:
-    """`in 3 h 12 min` or `2 d 4 h ago`."""
+    """`in 3 h 12 min`, `2 d ago` or `just now`; a clock that is a little off makes no future of the past."""
     if moment is None:
         return NOTHING
-    return f"in {duration(moment - now)}" if moment > now else f"{duration(now - moment)} ago"
+    if abs(moment - now) < timedelta(minutes=1):
+        return "just now" if moment <= now else "in 1 min"
+    return f"in {duration(moment - now)}" if moment > now else f"{duration(now - moment, 1)} ago"
 
 
 def clock(moment: datetime | None, zone_name: str) -> str:
