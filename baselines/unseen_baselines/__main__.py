@@ -79,6 +79,23 @@ def train(
         _submit(slug, dict(zip(ids, map(float, predictions), strict=True)), message or name)
 
 
+@main.command("make-data")
+@click.argument("name", type=click.Choice(["lecture-length"]))
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="the labelled CSV to write")
+@click.option("--seed", type=int, help="repeat the same lectures (default: different ones each time)")
+@click.option("--rows", type=click.IntRange(20, 1_000_000), default=4000, show_default=True)
+def make_data(name: str, out: Path, seed: int | None, rows: int) -> None:
+    """Write the labelled table of an invented competition, for `unseen-server competition init --from`.
+
+    Whoever knows the seed knows the answers: leave it out, or keep it secret.
+    """
+    from .lecture_length import lectures
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lectures(rows, seed).to_csv(out, index=False, lineterminator="\n")
+    click.echo(f"{rows} lectures written to {out}.", err=True)
+
+
 def _pair(text: str) -> tuple[str, str]:
     over, slash, under = text.partition("/")
     if not (over and slash and under):
