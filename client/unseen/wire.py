@@ -150,7 +150,7 @@ class Wire:
                 f"{self._host} does not speak HTTPS there. Check the port, or whether the address begins with http://"
             )
         if isinstance(error, httpx2.ConnectTimeout):
-            return f"{self._host} could not be reached in time. Check the address, also its http or https, and your network."
+            return f"{self._host} could not be reached in time. Check your network and the address, also http or https."
         if isinstance(error, httpx2.TimeoutException):
             return f"{self._host} did not answer within {self.timeout:g} s. Check your network, or try again later."
         if isinstance(error, httpx2.ConnectError):
