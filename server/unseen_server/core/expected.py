@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ _CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _UNWRITABLE = re.compile('[",\r\n\0]')
 
 Positions = NDArray[np.intp]
+Ids = Any  # of some rows: an array of numbers for Numbering, a list of str for Texts
 
 
 def canonical_order(ids: Iterable[str]) -> list[str]:
@@ -46,32 +49,50 @@ class Expected:
         self.bounds = (max(bounds[0], -LARGEST_MAGNITUDE), min(bounds[1], LARGEST_MAGNITUDE))
         self.rows = len(ids)
         self.max_bytes = max(_LEAST_LIMIT, _largest_valid_file(ids, self.header))
-        self.numbering = Numbering.of(ids)
-        # numbered ids are written again when asked for: ten million strings would weigh more than the file
-        self._texts = None if self.numbering else tuple(ids)
+        self.lookup = Numbering.of(ids) or Texts(tuple(ids))
 
     @property
     def ids(self) -> tuple[str, ...]:
         return tuple(map(self.id_at, range(self.rows)))
 
     def id_at(self, position: int) -> str:
-        if self.numbering:
-            return self.numbering.text_at(position)
-        assert self._texts is not None  # noqa: S101 - one of the two is there
-        return self._texts[position]
+        return self.lookup.text_at(position)
 
     def position(self, text: str) -> int:
         """Where the id `text` belongs, or -1 for one that is not in the test set."""
-        return self.numbering.position(text) if self.numbering else self.position_of.get(text, -1)
+        return self.lookup.position(text)
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Ids of any form, found by a hash."""
+
+    texts: tuple[str, ...]  # (n,), in canonical order
+
+    def text_at(self, position: int) -> str:
+        return self.texts[position]
+
+    def position(self, text: str) -> int:
+        return self._position_of.get(text, -1)
+
+    def positions(self, texts: Sequence[str]) -> Positions:
+        """Position of each text, -1 for a stranger; (m,) to (m,)."""
+        return np.array(list(map(self._position_of.get, texts, repeat(-1))))
+
+    def are_at(self, row: int, texts: Sequence[str]) -> bool:
+        return self.texts[row : row + len(texts)] == tuple(texts)
 
     @cached_property
-    def position_of(self) -> dict[str, int]:
-        return {text: position for position, text in enumerate(self._texts or ())}
+    def _position_of(self) -> dict[str, int]:
+        return {text: position for position, text in enumerate(self.texts)}
 
 
 @dataclass(frozen=True, eq=False)
 class Numbering:
-    """Ids that are one prefix and a number: 17, test_17, or test_0017 where `width` is 4 (0: no leading zeros)."""
+    """Ids that are one prefix and a number: 17, test_17, or test_0017 where `width` is 4 (0: no leading zeros).
+
+    The texts are not kept: ten million strings would weigh more than a file.
+    """
 
     prefix: str
     width: int
@@ -118,6 +139,9 @@ class Numbering:
         order, ascending = self._sorted
         found = np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)
         return np.where(ascending[found] == numbers, order[found], -1)
+
+    def are_at(self, row: int, numbers: NDArray[np.int64]) -> bool:
+        return np.array_equal(numbers, self.numbers[row : row + len(numbers)])
 
     @cached_property
     def _lowest(self) -> int:
