@@ -45,7 +45,7 @@ def clean_url(text: str) -> str:
 
     Raises BadAddress when no server can be meant.
     """
-    text = text.strip().rstrip("/")
+    text = text.strip()
     if "://" not in text:
         host = text.split("/")[0].split(":")[0]
         text = f"http://{text}" if host in {"localhost", "127.0.0.1"} else f"https://{text}"
@@ -56,7 +56,7 @@ def clean_url(text: str) -> str:
         usable = False
     if not usable or any(c.isspace() or not c.isprintable() for c in text) or parts.username or parts.query:
         raise BadAddress(f"“{text}” is not a server's address. It looks like https://unseen.example.edu")
-    return text
+    return text.rstrip("/")
 
 
 def clean_token(text: str) -> str:

@@ -117,6 +117,8 @@ def has_own_index(values: Any) -> bool:
 
 def array_pairs(values: Any, ids: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
     """Values of shape (n,) or (n, 1) beside the sample's n ids."""
+    if isinstance(values, set | frozenset):
+        raise UnusablePredictions("A set has no order, so its predictions belong to no rows.")
     try:
         listed = list(values.tolist() if hasattr(values, "tolist") else values)
     except TypeError:

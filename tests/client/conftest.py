@@ -1,4 +1,4 @@
-"""A server that misbehaves on command, for the faults a real one cannot be asked to have; and a private settings folder."""
+"""A server that misbehaves on command, for faults a real one cannot be asked to have; and settings of the test's own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from unseen import Client, wire
 
 RECEIPT = {

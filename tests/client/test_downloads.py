@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+
 from unseen import NotFound, ServerUnreachable
 from unseen.download import safe_name
 from unseen.errors import ChecksumMismatch, DownloadFailed, FileInTheWay, UnsafeFileName

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from unseen import Client, LimitReached, NotLoggedIn, Refused, ServerUnreachable
 from unseen.errors import NotAnUnseenServer, OutcomeUnknown, ServerBusy
 
