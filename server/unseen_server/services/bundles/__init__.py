@@ -7,7 +7,18 @@ preflight    is it a good competition? numbers and findings
 making       a folder from a labelled CSV
 """
 
+from unseen_server.services.bundles.making import init_bundle
 from unseen_server.services.bundles.reading import PAGES, PUBLIC_FILES, Bundle, read_bundle, read_zip
 from unseen_server.services.bundles.settings import TIERS, DeclaredBaseline, Settings
 
-__all__ = ["PAGES", "PUBLIC_FILES", "TIERS", "Bundle", "DeclaredBaseline", "Settings", "read_bundle", "read_zip"]
+__all__ = [
+    "PAGES",
+    "PUBLIC_FILES",
+    "TIERS",
+    "Bundle",
+    "DeclaredBaseline",
+    "Settings",
+    "init_bundle",
+    "read_bundle",
+    "read_zip",
+]

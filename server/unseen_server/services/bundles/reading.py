@@ -63,7 +63,7 @@ def read_bundle(folder: Path) -> Bundle:
         problems.add("no_folder", "there is no such folder.", file=str(folder))
     problems.raise_if_any()
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return _bundle({name: (folder / name).read_bytes() for name in names if _belongs(name)}, _unused(names), problems)
+    return bundle_of({name: (folder / name).read_bytes() for name in names if _belongs(name)}, _unused(names), problems)
 
 
 def read_zip(content: bytes, *, largest: int = LARGEST_BUNDLE) -> Bundle:
@@ -78,7 +78,7 @@ def read_zip(content: bytes, *, largest: int = LARGEST_BUNDLE) -> Bundle:
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError) as fault:
         problems.add("bad_zip", "it cannot be unpacked ({why}).", file="the zip", why=printable(str(fault)))
     problems.raise_if_any()
-    return _bundle(files, unused, problems)
+    return bundle_of(files, unused, problems)
 
 
 def _unpack(archive: zipfile.ZipFile, largest: int, problems: Problems) -> tuple[dict[str, bytes], tuple[str, ...]]:
@@ -120,7 +120,7 @@ def _unused(names: Mapping[str, object] | list[str]) -> tuple[str, ...]:
     return tuple(name for name in names if not _belongs(name) and not PurePosixPath(name).name.startswith("."))
 
 
-def _bundle(files: Mapping[str, bytes], unused: tuple[str, ...], problems: Problems) -> Bundle:
+def bundle_of(files: Mapping[str, bytes], unused: tuple[str, ...], problems: Problems) -> Bundle:
     for name in (toml.FILE, SOLUTION, *PUBLIC_FILES):
         if name not in files:
             problems.add("missing_file", "it is missing from the folder.", file=name)

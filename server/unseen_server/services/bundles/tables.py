@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
@@ -129,9 +129,14 @@ def read_numbers(table: Table, column: str, problems: Problems) -> list[float]:
     ]
 
 
+def is_number(text: str) -> bool:
+    """By the grammar of prediction files, and finite; so NaN, 1_000 and full-width digits are none."""
+    return _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
+
+
 def _number(file: str, line: int, column: str, text: str, problems: Problems) -> float:
     text = text.strip(" ")
-    if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
+    if is_number(text):
         return float(text)
     if text.casefold() in ("", "na", "n/a", "nan", "null", "none", "?"):
         problems.add(
@@ -181,7 +186,7 @@ def _is_id(text: str) -> bool:
     return 0 < len(text) <= LONGEST_ID and text == text.strip() and text.isprintable() and not set(text) & set('",')
 
 
-def to_csv(header: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> bytes:
+def to_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\n").writerows(chain([header], rows))
-    return out.getvalue().encode()
+    return out.getvalue()

@@ -1,0 +1,338 @@
+"""A competition folder made from any labelled CSV, split in secret."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unseen_server.core.errors import BadRequest
+from unseen_server.core.metrics import METRICS, Metric
+from unseen_server.core.schedule import local
+from unseen_server.core.splits import PUBLIC, TRAINING, split
+from unseen_server.services.bundles.problems import Problems
+from unseen_server.services.bundles.reading import SOLUTION, Bundle, bundle_of
+from unseen_server.services.bundles.settings import FILE
+from unseen_server.services.bundles.tables import Table, check_ids, is_number, nearest_column, read_numbers, read_table
+from unseen_server.services.bundles.tables import to_csv as csv
+from unseen_server.services.names import printable
+
+FEWEST_ROWS = 10
+OPEN_FOR = timedelta(days=14)
+
+
+def init_bundle(
+    folder: Path,
+    labelled: Path,
+    target: str,
+    id_column: str | None = None,
+    test_size: float = 0.3,
+    public: float = 0.5,
+    seed: int | None = None,
+    *,
+    now: datetime,
+    slug: str | None = None,
+    title: str | None = None,
+    metric: str = "mse",
+    time_zone: str = "UTC",
+    deadline: str | None = None,
+    force: bool = False,
+) -> Bundle:
+    """Writes the whole folder from the rows of `labelled` and returns it as read back.
+
+    `test_size` of the rows become the test set and `public` of those its public part, stratified by label. Rows are
+    shuffled and numbered anew, so that neither place nor id tells where a row stood; a column called “id” is replaced.
+    With `id_column` the ids stay as they are. Other fields are copied as text, untouched. The seed is secret and random
+    unless given, and is written nowhere. `deadline` is local to `time_zone`; without one it is two weeks after `now`.
+
+    Raises BadRequest for arguments that do not fit and for a folder that holds something (unless `force`), BadBundle
+    for rows that cannot be used, each with its line. Then nothing has been written.
+    """
+    _check_arguments(folder, test_size, public, seed, metric, force)
+    seed = secrets.randbits(128) if seed is None else seed
+    table, labels = _labelled_rows(labelled, target, id_column)
+    parts = _parts(
+        table, labels, target, id_column, split(labels, test_share=test_size, public_share=public, seed=seed), seed
+    )
+    name = title or _title_of(folder)
+    closes = deadline or f"{datetime.combine(local(now, time_zone).date() + OPEN_FOR, time(23, 59)):%Y-%m-%d %H:%M}"
+    files = parts.tables() | {
+        FILE: _SETTINGS.format(
+            slug=json.dumps(slug or _slug_of(folder)),
+            title=json.dumps(name, ensure_ascii=False),
+            metric=json.dumps(metric),
+            time_zone=json.dumps(time_zone),
+            deadline=json.dumps(closes),
+            bounds=list(_bounds(parts.training_labels, labels)),
+        ),
+        **_pages(parts, name, METRICS[metric]),
+    }
+    contents = {file: text.encode() for file, text in files.items()}
+    bundle = bundle_of(contents, (), Problems())
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in contents.items():
+        (folder / file).write_bytes(content)
+    return bundle
+
+
+def _check_arguments(folder: Path, test_size: float, public: float, seed: int | None, metric: str, force: bool) -> None:
+    taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if taken and not (force and folder.is_dir()):
+        raise BadRequest(reason=f"{folder} already holds something. Name a new folder, or write over it with --force.")
+    for name, share in (("test size", test_size), ("public share", public)):
+        if not 0 < share < 1:
+            raise BadRequest(reason=f"The {name} must lie between 0 and 1, as 0.3 does; {share} does not.")
+    if seed is not None and seed < 0:
+        raise BadRequest(reason="A seed is a whole number from 0. Without one it is random and secret.")
+    if metric not in METRICS:
+        raise BadRequest(reason=f"There is no metric “{printable(metric)}”. Choose one of: {', '.join(METRICS)}.")
+
+
+# the labelled rows
+
+
+def _labelled_rows(labelled: Path, target: str, id_column: str | None) -> tuple[Table, NDArray[np.float64]]:
+    """The rows and their labels (n,), both in the order of the file."""
+    problems = Problems()
+    table = read_table(labelled.name, _content(labelled), problems)
+    problems.raise_if_any()
+    assert table is not None  # noqa: S101 - or there would have been a problem
+    for what, column in (("target", target), ("id column", id_column)):
+        if column is not None and column not in table.header:
+            advice = nearest_column(column, table.header)
+            raise BadRequest(reason=f"The {what} “{printable(column)}” is not a column of {labelled.name}. {advice}")
+    if id_column == target:
+        raise BadRequest(reason="The id column cannot be the target.")
+    if id_column is not None:
+        check_ids(table, id_column, problems)
+    labels = np.array(read_numbers(table, target, problems))
+    problems.raise_if_any()
+    if len(labels) < FEWEST_ROWS:
+        raise BadRequest(reason=f"{labelled.name} has {len(labels)} rows; a competition needs at least {FEWEST_ROWS}.")
+    if labels.min() == labels.max():
+        raise BadRequest(reason=f"Every “{printable(target)}” is {labels[0]}: there is nothing to predict.")
+    return table, labels
+
+
+def _content(labelled: Path) -> bytes:
+    try:
+        return labelled.read_bytes()
+    except OSError as fault:
+        raise BadRequest(reason=f"{labelled} cannot be read ({fault.strerror}).") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The rows as they will stand in the files: `train` and `test` rows begin with the id; the target is apart."""
+
+    id_column: str
+    features: list[str]
+    target: str
+    train: list[list[str]]
+    training_labels: list[float]
+    test: list[list[str]]
+    training_texts: list[str]
+    test_texts: list[str]
+    usage: list[str]
+
+    def tables(self) -> dict[str, str]:
+        mean = repr(float(np.mean(self.training_labels)))
+        test_ids = [row[0] for row in self.test]
+        return {
+            "train.csv": csv(
+                [self.id_column, *self.features, self.target],
+                [[*row, label] for row, label in zip(self.train, self.training_texts, strict=True)],
+            ),
+            "test.csv": csv([self.id_column, *self.features], self.test),
+            "sample_submission.csv": csv([self.id_column, self.target], [[row_id, mean] for row_id in test_ids]),
+            SOLUTION: csv(
+                [self.id_column, self.target, "Usage"], list(zip(test_ids, self.test_texts, self.usage, strict=True))
+            ),
+        }
+
+
+def _parts(
+    table: Table,
+    labels: NDArray[np.float64],
+    target: str,
+    id_column: str | None,
+    assignment: NDArray[np.uint8],
+    seed: int,
+) -> _Parts:
+    shuffled = np.random.default_rng([seed, 1]).permutation(len(labels))
+    train = [int(row) for row in shuffled if assignment[row] == TRAINING]
+    test = [int(row) for row in shuffled if assignment[row] != TRAINING]
+    id_name = id_column or next((name for name in table.header if name.casefold() == "id" and name != target), "id")
+    if id_column is None:
+        new_ids = {row: str(number) for number, row in enumerate(train + test, start=1)}
+    else:
+        new_ids = dict(enumerate(table.column(id_column)))
+    places = [place for place, name in enumerate(table.header) if name not in (id_name, target)]
+    texts = [text.strip(" ") for text in table.column(target)]
+
+    def rows(part: Sequence[int]) -> list[list[str]]:
+        return [[new_ids[row], *(table.rows[row][place] for place in places)] for row in part]
+
+    return _Parts(
+        id_column=id_name,
+        features=[table.header[place] for place in places],
+        target=target,
+        train=rows(train),
+        training_labels=[float(labels[row]) for row in train],
+        training_texts=[texts[row] for row in train],
+        test=rows(test),
+        test_texts=[texts[row] for row in test],
+        usage=["Public" if assignment[row] == PUBLIC else "Private" for row in test],
+    )
+
+
+# the settings
+
+
+def _bounds(training_labels: Sequence[float], labels: NDArray[np.float64]) -> tuple[float, float]:
+    """Training min - half the range, max + half the range; the margin doubles until every label lies within."""
+    low, high = min(training_labels), max(training_labels)
+    margin = (high - low) / 2 or 1.0
+    while True:
+        bounds = float(f"{low - margin:.6g}"), float(f"{high + margin:.6g}")
+        if bounds[0] <= labels.min() and labels.max() <= bounds[1]:
+            return bounds
+        margin *= 2
+
+
+def _slug_of(folder: Path) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:50].strip("-") or "competition"
+
+
+def _title_of(folder: Path) -> str:
+    words = " ".join(re.sub(r"[^\w]|_", " ", folder.resolve().name).split())
+    return (words[:1].upper() + words[1:])[:200] or "Competition"
+
+
+_SETTINGS = """\
+# What this competition is and what it allows; `unseen-server competition check` names every mistake in it.
+
+# its address: lower-case letters, digits, hyphens
+slug = {slug}
+title = {title}
+# mse, rmse, mae or r2
+metric = {metric}
+
+# the zone of the deadline, and of the day by which submissions are counted
+time_zone = {time_zone}
+# local times; without starts_at it starts when it is launched
+# starts_at = "2026-09-01 09:00"
+deadline = {deadline}
+
+# submissions of a team: a day, and (if wanted) in all
+daily_limit = 5
+# total_limit = 50
+# files with mistakes cost nothing, but nobody may send more of them in an hour
+rejected_per_hour = 30
+# how many a team chooses for the private leaderboard
+final_submissions = 2
+
+# predictions outside are refused: the training labels, and half their range on either side
+bounds = {bounds}
+# public scores as fine as their noise allows; "full" is for exercises in breaking a leaderboard
+release = "rounded"
+# say on the public leaderboard which teams are tied
+public_intervals = true
+# after the deadline files are scored and marked, never ranked
+late_submissions = true
+
+# predictions to beat; tier is simple, medium, strong or boss
+# [[baseline]]
+# name = "A straight line"
+# tier = "simple"
+# file = "baselines/line.csv"
+# points_public = 1
+# points_private = 1
+"""
+
+
+# the pages
+
+
+def _pages(parts: _Parts, title: str, metric: Metric) -> dict[str, str]:
+    values = {
+        "title": title,
+        "target": _code(parts.target),
+        "id": _code(parts.id_column),
+        "metric": f"{metric.title}, {metric.direction} is better",
+        "n_train": len(parts.train),
+        "n_test": len(parts.test),
+        "columns": "\n".join(_column_line(parts, place) for place in range(len(parts.features))),
+    }
+    return {
+        "overview.md": _OVERVIEW.format(**values),
+        "rules.md": _RULES.format(**values),
+        "data.md": _DATA.format(**values),
+    }
+
+
+def _column_line(parts: _Parts, place: int) -> str:
+    """One row of the table of columns, from the training rows alone."""
+    texts = [row[1 + place] for row in parts.train]
+    present = [text for text in texts if text.strip()]
+    kind = "number" if present and all(is_number(text.strip()) for text in present) else "text"
+    return f"| {_code(parts.features[place])} | {kind} | {len(set(present))} | {len(texts) - len(present)} |"
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
+
+
+_OVERVIEW = """\
+# {title}
+
+Predict {target} for {n_test} rows whose true values nobody sees until the end. {n_train} rows with their true values
+are there to learn from.
+
+**Score:** {metric}. Every submission is scored at once on the *public* part of the test rows, and the
+leaderboard shows that score. The *private* part decides in the end; its scores stay hidden until the reveal. Which row
+belongs to which part is secret.
+
+So a good place on the public leaderboard is a hint and not the result: the more often a model is chosen by its public
+score, the less that score says. Cut a validation set of your own from the training rows and trust that.
+
+**To begin:** download the files, fill the column {target} of `sample_submission.csv` with your predictions,
+and submit.
+"""
+
+_RULES = """\
+# Rules
+
+- Each team may submit a limited number of files a day. The number left and the time it resets stand beside every
+  upload. A file that is refused for a mistake in it costs no submission.
+- Before the deadline, choose the submissions that should count on the private leaderboard. If you choose none, those
+  with the best public scores count. The private leaderboard shows the best of them.
+- Equal scores rank by time: the earlier submission stands first.
+- Predict with a model, from the data given here. Looking up or asking for the true values of test rows is cheating, and
+  so is using a second account to submit more.
+- You may discuss ideas with other teams. Files of predictions and the code that makes them stay within your team,
+  unless the course says otherwise.
+"""
+
+_DATA = """\
+# Data
+
+| file | what it holds |
+|---|---|
+| `train.csv` | {n_train} rows: {id}, the columns below, and the true value of {target} |
+| `test.csv` | {n_test} rows: {id} and the same columns, without {target} |
+| `sample_submission.csv` | a file as it should be submitted: {id} and {target}, here the mean of the training rows |
+
+Rows are in random order, and an {id} is only a name. Submit one row for each {id} of `test.csv`, in any order.
+
+| column | kind | different values in `train.csv` | empty in `train.csv` |
+|---|---|---|---|
+{columns}
+"""
