@@ -63,7 +63,16 @@ def stamp(db: Database, *, slug: str, principal: Principal | None, now: datetime
     """A short text that changes whenever a board of this competition does, and only then."""
     with db.read() as session:
         competition = competitions.visible(session, slug, principal, now)
-        return f"{competition.board_version}-{queries.entries_counted(session, competition.id)}"
+        phase = competitions.phase_of(competition, now)
+        return f"{phase}-{competition.board_version}-{queries.entries_counted(session, competition.id)}"
+
+
+def own_team(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> str | None:
+    """The name under which the person is on the boards; None for a visitor and for who has not submitted yet."""
+    with db.read() as session:
+        competition = competitions.visible(session, slug, principal, now)
+        team = queries.team_of(session, competition.id, principal.user_id) if principal else None
+        return team.name if team else None
 
 
 def _public(session: Session, competition: Competition) -> list[Entry]:

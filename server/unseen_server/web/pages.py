@@ -1,0 +1,269 @@
+"""The pages of a competition for people with a browser, drawn from the same services as the API."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from unseen_server.core import release, schedule
+from unseen_server.core.errors import (
+    BadFile,
+    BadRequest,
+    Conflict,
+    FileTooLarge,
+    KeyReused,
+    LimitReached,
+    NotEnrolled,
+    NotSignedIn,
+    Refusal,
+    UnsupportedFile,
+)
+from unseen_server.core.limits import in_words
+from unseen_server.services import competitions, finals, standings
+from unseen_server.services import submissions as own
+from unseen_server.services.competitions import Shown
+from unseen_server.services.submit import Upload, submit
+from unseen_server.web import charts, errors, present, signin
+from unseen_server.web.context import csrf_token, now, parts, signed_in, visitor
+from unseen_server.web.kept import KeptPages
+
+blueprint = Blueprint("pages", __name__)
+blueprint.register_blueprint(signin.blueprint)
+blueprint.record_once(lambda state: state.app.extensions.setdefault("unseen_boards", KeptPages()))
+
+LISTED = 1000
+REFRESH_SECONDS = {"open": 15, "closed": 30}
+
+# What the upload form explains in place, so that the file can be mended and sent again.
+MENDABLE = (BadFile, BadRequest, Conflict, FileTooLarge, KeyReused, LimitReached, UnsupportedFile)
+
+for _filter in (
+    present.ago,
+    present.machine_time,
+    present.metric_name,
+    present.score,
+    present.decimals,
+    present.ratio,
+    present.kibibytes,
+    present.markdown,
+    schedule.both_zones,
+    schedule.clock_time,
+):
+    blueprint.add_app_template_filter(_filter)
+blueprint.add_app_template_filter(release.leak_meaning)
+
+
+@blueprint.app_context_processor
+def _known_to_every_page() -> dict[str, Any]:
+    """Only what is known already: a page that reports a fault must not ask the database for anything."""
+    return {
+        "visitor": g.get("visitor"),
+        "identified": "visitor" in g,
+        "csrf_token": g.get("csrf_token", ""),
+        "now": now(),
+        "wait": lambda instant: in_words(instant - now()),
+    }
+
+
+@blueprint.before_request
+def _identify() -> None:
+    """Who is asking, before anything else; a form of a signed-in browser needs its token here already."""
+    if request.endpoint != "pages.signin.sign_in":
+        visitor()
+
+
+@blueprint.after_request
+def _keep_private(response: Response) -> Response:
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "private, no-store" if g.get("visitor") else "private, no-cache"
+    response.headers["Vary"] = "Authorization, Cookie"
+    return response
+
+
+@blueprint.errorhandler(NotSignedIn)
+def _sign_in_first(_: NotSignedIn) -> AnyResponse:
+    """Back to the page that was asked for afterwards; a form's own address counts where it also shows the form."""
+    shows = request.url_rule is not None and "GET" in (request.url_rule.methods or ())
+    after = (request.full_path.rstrip("?") if request.method == "GET" else request.path) if shows else None
+    return redirect(url_for("pages.signin.login", next=after), 303)
+
+
+# competitions
+
+
+@blueprint.get("/")
+def home() -> AnyResponse:
+    return redirect(url_for("pages.competition_list"))
+
+
+@blueprint.get("/competitions")
+def competition_list() -> str:
+    listed = competitions.listed(parts().db, principal=visitor(), now=now())
+    return render_template("competitions.html", competitions=listed)
+
+
+@blueprint.get("/c/<slug>")
+def short_address(slug: str) -> AnyResponse:
+    return redirect(url_for("pages.overview", slug=slug))
+
+
+@blueprint.get("/competitions/<slug>")
+def overview(slug: str) -> str:
+    return render_template("overview.html", c=_shown(slug))
+
+
+@blueprint.get("/competitions/<slug>/rules")
+def rules(slug: str) -> str:
+    return render_template("rules.html", c=_shown(slug))
+
+
+@blueprint.get("/competitions/<slug>/data")
+def data(slug: str) -> str:
+    shown, files = _shown(slug), None
+    person = visitor()
+    if person is not None:
+        with contextlib.suppress(NotEnrolled):
+            files = competitions.files(parts().db, slug=slug, principal=person, now=now())
+    return render_template("data.html", c=shown, files=files)
+
+
+def _shown(slug: str) -> Shown:
+    return competitions.shown(parts().db, slug=slug, principal=visitor(), now=now())
+
+
+# the board
+
+
+@blueprint.get("/competitions/<slug>/leaderboard")
+def leaderboard(slug: str) -> Response:
+    tag = _board_tag(slug)
+    if request.if_none_match.contains_weak(tag):
+        response = Response(status=304)
+    else:
+        response = make_response(_boards().get(tag) or _boards().keep(tag, _board(slug)))
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _board_tag(slug: str) -> str:
+    """Changes with whatever the page shows: the board, who is looking and how, and the minute in “3 min ago”."""
+    person, minute = visitor(), int(now().timestamp() // 60)
+    stamp = standings.stamp(parts().db, slug=slug, principal=person, now=now())
+    view = (slug, stamp, request.args.get("board"), _projected(), minute)
+    return hashlib.sha256(repr((view, person.user_id if person else None, csrf_token())).encode()).hexdigest()[:32]
+
+
+def _board(slug: str) -> str:
+    place: dict[str, Any] = {"slug": slug, "principal": visitor(), "now": now()}
+    shown = competitions.shown(parts().db, **place)
+    which = request.args.get("board") or ("private" if shown.phase == "revealed" else "public")
+    board = standings.board(parts().db, which=which, **place)
+    public = standings.board(parts().db, which="public", **place) if which == "private" else board
+    return render_template(
+        "leaderboard.html",
+        c=shown,
+        board=board,
+        public_scores={entry.team: entry.score for entry in public.entries},
+        own_team=standings.own_team(parts().db, **place),
+        scale=charts.Scale.of([entry.score for entry in board.entries], board.direction),
+        refresh=REFRESH_SECONDS.get(shown.phase),
+        projected=_projected(),
+    )
+
+
+def _boards() -> KeptPages:
+    kept: KeptPages = current_app.extensions["unseen_boards"]
+    return kept
+
+
+def _projected() -> bool:
+    return request.args.get("projector") == "1"
+
+
+# taking part
+
+
+@blueprint.get("/competitions/<slug>/submit")
+def submit_form(slug: str) -> AnyResponse:
+    return _submit_form(slug)
+
+
+@blueprint.post("/competitions/<slug>/submit")
+def submit_file(slug: str) -> AnyResponse:
+    person, sent = signed_in(), request.files.get("file")
+    message = request.form.get("message", "")
+    try:
+        if sent is None or not sent.filename:
+            raise BadRequest(reason="Choose a file first.")
+        upload = Upload(
+            content=sent.read(),
+            file_name=sent.filename,
+            message=message,
+            idempotency_key=request.form.get("key") or None,
+        )
+        answer = submit(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=now())
+    except MENDABLE as refusal:
+        return _submit_form(slug, refusal, message)
+    return make_response(render_template("receipt.html", c=_shown(slug), receipt=answer.receipt), 201)
+
+
+def _submit_form(slug: str, refusal: Refusal | None = None, message: str = "") -> AnyResponse:
+    """The form, with a key of its own, so that pressing its button twice counts once."""
+    limits = own.own_limits(parts().db, slug=slug, principal=signed_in(), now=now())
+    page = render_template(
+        "submit.html",
+        c=_shown(slug),
+        limits=limits,
+        refusal=refusal,
+        counts=getattr(refusal, "counts", {}),
+        message=message,
+        key=secrets.token_urlsafe(16),
+    )
+    return _answer(page, refusal)
+
+
+@blueprint.get("/competitions/<slug>/submissions")
+def submissions(slug: str) -> AnyResponse:
+    return _submissions(slug)
+
+
+@blueprint.post("/competitions/<slug>/submissions")
+def choose_final(slug: str) -> AnyResponse:
+    refs = request.form.getlist("ref")
+    try:
+        if not all(ref.isascii() and ref.isdigit() and len(ref) < 19 for ref in refs):
+            raise BadRequest(reason="A submission is chosen by its number.")
+        chosen = [int(ref) for ref in refs]
+        finals.choose(parts().db, slug=slug, principal=signed_in(), refs=chosen, now=now())
+    except (BadRequest, Conflict) as refusal:
+        return _submissions(slug, refusal)
+    return redirect(url_for("pages.submissions", slug=slug), 303)
+
+
+def _submissions(slug: str, refusal: Refusal | None = None) -> AnyResponse:
+    place: dict[str, Any] = {"slug": slug, "principal": signed_in(), "now": now()}
+    page = render_template(
+        "submissions.html",
+        c=competitions.shown(parts().db, **place),
+        submissions=own.own_submissions(parts().db, limit=LISTED, **place),
+        final=finals.final(parts().db, **place),
+        limits=own.own_limits(parts().db, **place),
+        refusal=refusal,
+    )
+    return _answer(page, refusal)
+
+
+def _answer(page: str, refusal: Refusal | None) -> AnyResponse:
+    """A page, with the status of the refusal it explains."""
+    response = make_response(page)
+    if refusal is not None:
+        response.status_code = errors.status_of(type(refusal))
+        if refusal.values.get("retry_after"):
+            response.headers["Retry-After"] = str(refusal.values["retry_after"])
+    return response
