@@ -65,5 +65,5 @@ $(VENV)/develops: $(VENV)/runs requirements-dev.lock
 	@touch $@
 
 $(VENV)/measures: $(VENV)/develops
-	@$(PIP) install --group bench
+	@$(PIP) install "polars>=1.30"
 	@touch $@

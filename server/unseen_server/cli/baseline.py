@@ -8,6 +8,8 @@ import click
 
 from unseen_server.cli.common import answer, database, format_option, now
 from unseen_server.services import baselines
+from unseen_server.services.accounts import SERVER
+from unseen_server.services.bundles import TIERS, DeclaredBaseline
 from unseen_server.services.keys import KeyRing
 
 
@@ -20,12 +22,13 @@ def baseline() -> None:
 @click.argument("slug")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", required=True, help="What the board calls it.")
-@click.option("--tier", type=click.Choice(baselines.TIERS), required=True)
+@click.option("--tier", type=click.Choice(TIERS), required=True)
 @format_option
 def add(slug: str, file: Path, name: str, tier: str, style: str) -> None:
     """Put the predictions in FILE on the board of SLUG as a marked row."""
     with database() as db:
+        declared = DeclaredBaseline(name, tier, file.name)
         added = baselines.add(
-            db, KeyRing(db), slug=slug, name=name, tier=tier, content=file.read_bytes(), file_name=file.name, now=now()
+            db, KeyRing(db), slug=slug, declared=declared, content=file.read_bytes(), principal=SERVER, now=now()
         )
     answer(style, added, f"{name} ({tier}) stands at {added.public_score!r}.")

@@ -26,7 +26,9 @@ def init(admin: str, password_stdin: bool, style: str) -> None:
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
     db = Database(config.database_url)
     if migrate.current(db) is not None:
-        raise Conflict(reason=f"There already is an installation in {config.home}. `unseen-server upgrade` brings it up to date.")
+        raise Conflict(
+            reason=f"There already is an installation in {config.home}. `unseen-server upgrade` brings it up to date."
+        )
     config.secret()
     migrate.upgrade(db)
     with db.write() as session:

@@ -7,6 +7,7 @@ import click
 from unseen_server.cli.common import answer, database, format_option, now, table
 from unseen_server.services import reveal as reveals
 from unseen_server.services import standings
+from unseen_server.services.accounts import SERVER
 
 
 @click.command()
@@ -15,7 +16,7 @@ from unseen_server.services import standings
 def reveal(slug: str, style: str) -> None:
     """Score the final submissions on the private rows and open the private board of SLUG."""
     with database() as db:
-        reveals.reveal(db, slug=slug, principal=None, now=now())
+        reveals.reveal(db, slug=slug, principal=SERVER, now=now())
         board = standings.board(db, slug=slug, which="private", principal=None, now=now())
     rows = [(e.rank, e.team, repr(e.score), e.previous_rank) for e in board.entries]
     answer(style, board, table(("rank", "team", "private score", "public rank"), rows))

@@ -26,9 +26,9 @@ def import_(course: str, file: Path, dry_run: bool, style: str) -> None:
         report = rosters.import_roster(
             db, course=course, content=file.read_bytes(), dry_run=dry_run, now=now(), actor=ACTOR
         )
-    verb = "Would add" if dry_run else "Added"
+    new, enrolled, known = len(report.added), len(report.enrolled), len(report.unchanged)
     answer(
         style,
         report,
-        f"{verb} {len(report.added)} people and enrol {len(report.enrolled)}; {len(report.unchanged)} were there already.",
+        f"{'Would enrol' if dry_run else 'Enrolled'} {enrolled} people, {new} of them new; {known} were there already.",
     )

@@ -11,15 +11,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from unseen_server import resources
 from unseen_server.db.session import Database
-
-_PACKAGE = Path(__file__).parents[1]
-
-
-def migrations_folder() -> Path:
-    """Inside the package when installed from a wheel, at the top of a checkout otherwise."""
-    packaged = _PACKAGE / "migrations"
-    return packaged if packaged.is_dir() else _PACKAGE.parents[1] / "migrations"
 
 
 def upgrade(db: Database, revision: str = "head") -> None:
@@ -53,7 +46,7 @@ def newest() -> str:
 
 def _config(connection: object) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(migrations_folder()))
+    config.set_main_option("script_location", str(resources.folder("migrations")))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config

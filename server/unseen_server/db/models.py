@@ -216,6 +216,9 @@ class Team(Base):
     name_key: Mapped[str] = mapped_column(String(400))
     kind: Mapped[str] = mapped_column(String(16))
     tier: Mapped[str | None] = mapped_column(String(16))
+    # Of a baseline: what reaching it is worth, on either board.
+    points_public: Mapped[float] = mapped_column(default=0.0)
+    points_private: Mapped[float] = mapped_column(default=0.0)
     created_at: Mapped[datetime]
 
 

@@ -48,19 +48,17 @@ def user_with_email(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(User.email == email))
 
 
-def roles_of(session: Session, user_id: int) -> Sequence[Row[tuple[Enrolment, Course]]]:
+def roles_of(session: Session, user_id: int) -> Sequence[Row[Enrolment, Course]]:
     return session.execute(
         select(Enrolment, Course).join(Course).where(Enrolment.user_id == user_id).order_by(Course.slug)
     ).all()
 
 
 def enrolment_of(session: Session, course_id: int, user_id: int) -> Enrolment | None:
-    return session.scalar(
-        select(Enrolment).where(Enrolment.course_id == course_id, Enrolment.user_id == user_id)
-    )
+    return session.scalar(select(Enrolment).where(Enrolment.course_id == course_id, Enrolment.user_id == user_id))
 
 
-def token_with_digest(session: Session, digest: str) -> Row[tuple[Token, User]] | None:
+def token_with_digest(session: Session, digest: str) -> Row[Token, User] | None:
     return session.execute(select(Token, User).join(User).where(Token.digest == digest)).one_or_none()
 
 
@@ -70,10 +68,8 @@ def tokens_of(session: Session, user_id: int) -> Sequence[Token]:
     ).all()
 
 
-def browser_session_with_digest(session: Session, digest: str) -> Row[tuple[BrowserSession, User]] | None:
-    return session.execute(
-        select(BrowserSession, User).join(User).where(BrowserSession.digest == digest)
-    ).one_or_none()
+def browser_session_with_digest(session: Session, digest: str) -> Row[BrowserSession, User] | None:
+    return session.execute(select(BrowserSession, User).join(User).where(BrowserSession.digest == digest)).one_or_none()
 
 
 def failed_sign_ins_since(session: Session, subject: str, since: datetime) -> int:
@@ -92,11 +88,11 @@ def all_courses(session: Session) -> Sequence[Course]:
 # competitions
 
 
-def competition_with_course(session: Session, slug: str) -> Row[tuple[Competition, Course]] | None:
+def competition_with_course(session: Session, slug: str) -> Row[Competition, Course] | None:
     return session.execute(select(Competition, Course).join(Course).where(Competition.slug == slug)).one_or_none()
 
 
-def competitions_with_courses(session: Session) -> Sequence[Row[tuple[Competition, Course]]]:
+def competitions_with_courses(session: Session) -> Sequence[Row[Competition, Course]]:
     return session.execute(
         select(Competition, Course).join(Course).order_by(Competition.deadline.desc(), Competition.id)
     ).all()
@@ -199,7 +195,7 @@ def rejections_since(session: Session, competition_id: int, user_id: int, since:
 
 def submissions_of_team(
     session: Session, team_id: int, key_version: int, limit: int
-) -> Sequence[Row[tuple[Submission, float | None]]]:
+) -> Sequence[Row[Submission, float | None]]:
     """Newest first, each with what was shown of its public score."""
     return session.execute(
         select(Submission, Score.shown)
@@ -232,13 +228,11 @@ def private_scores_of(session: Session, submission_ids: Sequence[int], key_versi
             PrivateScore.submission_id.in_(submission_ids), PrivateScore.key_version == key_version
         )
     )
-    return {submission_id: value for submission_id, value in rows}
+    return dict(rows.tuples())
 
 
 def submitted_content(session: Session, submission_id: int) -> bytes:
-    return session.scalars(
-        select(SubmittedFile.content).where(SubmittedFile.submission_id == submission_id)
-    ).one()
+    return session.scalars(select(SubmittedFile.content).where(SubmittedFile.submission_id == submission_id)).one()
 
 
 def vector_content(session: Session, submission_id: int) -> bytes:
@@ -247,8 +241,8 @@ def vector_content(session: Session, submission_id: int) -> bytes:
     ).one()
 
 
-def finalists(session: Session, competition_id: int, key_version: int) -> Sequence[Row[Any]]:
-    """Every on-time submission that could count in the end: team, whether it was chosen, what was shown, private score."""
+def finalists(session: Session, competition_id: int, key_version: int) -> Sequence[Row[int, int, str, bool, float | None, float]]:
+    """Every on-time submission that could count: team, whether it was chosen, what was shown, private score."""
     return session.execute(
         select(
             Submission.id,
@@ -269,7 +263,7 @@ def finalists(session: Session, competition_id: int, key_version: int) -> Sequen
 # boards
 
 
-def public_board(session: Session, competition_id: int, direction: str) -> Sequence[Row[tuple[Standing, Team]]]:
+def public_board(session: Session, competition_id: int, direction: str) -> Sequence[Row[Standing, Team]]:
     """Who has a score, best first, ties to teams before baselines and then to the earlier (core/ranking.board).
 
     It reads one standing per team and never a submission, so it costs the same however much was submitted.
@@ -283,7 +277,7 @@ def public_board(session: Session, competition_id: int, direction: str) -> Seque
     ).all()
 
 
-def private_board(session: Session, competition_id: int) -> Sequence[Row[tuple[PrivateStanding, Standing, Team]]]:
+def private_board(session: Session, competition_id: int) -> Sequence[Row[PrivateStanding, Standing, Team]]:
     return session.execute(
         select(PrivateStanding, Standing, Team)
         .join(Team, Team.id == PrivateStanding.team_id)
@@ -297,19 +291,25 @@ def teams_ahead(session: Session, competition_id: int, direction: str, score: fl
     """How many ranked teams stand before this score, reached by this submission."""
     better = Standing.score < score if direction == "lower" else Standing.score > score
     earlier = and_(Standing.score == score, Standing.submission_id < submission_id)
-    return session.scalar(
-        select(func.count()).where(
-            Standing.competition_id == competition_id, Standing.ranked.is_(True), or_(better, earlier)
+    return (
+        session.scalar(
+            select(func.count()).where(
+                Standing.competition_id == competition_id, Standing.ranked.is_(True), or_(better, earlier)
+            )
         )
-    ) or 0
+        or 0
+    )
 
 
 def ranked_teams(session: Session, competition_id: int) -> int:
-    return session.scalar(
-        select(func.count()).where(
-            Standing.competition_id == competition_id, Standing.ranked.is_(True), Standing.score.is_not(None)
+    return (
+        session.scalar(
+            select(func.count()).where(
+                Standing.competition_id == competition_id, Standing.ranked.is_(True), Standing.score.is_not(None)
+            )
         )
-    ) or 0
+        or 0
+    )
 
 
 def entries_counted(session: Session, competition_id: int) -> int:

@@ -29,8 +29,10 @@ def wal_is_safe(version: tuple[int, int, int]) -> bool:
 
     The WAL-reset bug was fixed in 3.51.3 and in the backports 3.50.7 and 3.44.6.
     """
-    return version >= (3, 51, 3) or (version[:2] == (3, 50) and version[2] >= 7) or (
-        version[:2] == (3, 44) and version[2] >= 6
+    return (
+        version >= (3, 51, 3)
+        or (version[:2] == (3, 50) and version[2] >= 7)
+        or (version[:2] == (3, 44) and version[2] >= 6)
     )
 
 

@@ -71,6 +71,10 @@ class Principal:
         self.need_scope("staff")
 
 
+# Who acts on the server's own command line.
+SERVER = Principal(user_id=0, username="server", display_name="server", is_admin=True, roles={}, scope="staff")
+
+
 @dataclass(frozen=True)
 class SignedIn:
     """A fresh browser session: the cookie's secret and the token its forms must carry."""

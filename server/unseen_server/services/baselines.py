@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -14,10 +15,10 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission, Team
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, entries, names
+from unseen_server.services.accounts import Principal
+from unseen_server.services.bundles import TIERS, DeclaredBaseline
 from unseen_server.services.entries import Upload
 from unseen_server.services.keys import KeyRing, LoadedKey
-
-TIERS = ("simple", "medium", "strong", "boss")
 
 
 @dataclass(frozen=True)
@@ -28,37 +29,51 @@ class Added:
 
 
 def add(
-    db: Database, keys: KeyRing, *, slug: str, name: str, tier: str, content: bytes, file_name: str, now: datetime
+    db: Database,
+    keys: KeyRing,
+    *,
+    slug: str,
+    declared: DeclaredBaseline,
+    content: bytes,
+    principal: Principal,
+    now: datetime,
 ) -> Added:
     """Read, score and place one baseline; raises BadFile as a student's upload would."""
     with db.read() as session:
-        competition = competitions.staffed(session, slug, None)
+        competition = competitions.instructed(session, slug, principal, now)
     key = keys.of(competition)
     with db.write() as session:
         competition = queries.locked_competition(session, competition.id, exclusively=False)
-        shown = place(session, competition, key, name=name, tier=tier, upload=Upload(content, file_name), now=now)
-    return Added(name, tier, shown)
+        return place(session, competition, key, declared=declared, content=content, actor=principal.username, now=now)
 
 
 def place(
-    session: Session, competition: Competition, key: LoadedKey, *, name: str, tier: str, upload: Upload, now: datetime
-) -> float | None:
-    """Place a baseline inside the caller's transaction and return what the board shows of it."""
-    if tier not in TIERS:
-        raise BadRequest(reason=f"“{names.printable(tier)}” is not a tier. Use one of: {', '.join(TIERS)}.")
-    name = names.checked_text(name, "A baseline's name", 100)
+    session: Session,
+    competition: Competition,
+    key: LoadedKey,
+    *,
+    declared: DeclaredBaseline,
+    content: bytes,
+    actor: str,
+    now: datetime,
+) -> Added:
+    """Place a baseline inside the caller's transaction."""
+    if declared.tier not in TIERS:
+        raise BadRequest(reason=f"“{names.printable(declared.tier)}” is not a tier. Use one of: {', '.join(TIERS)}.")
+    name = names.checked_text(declared.name, "A baseline's name", 200)
     if queries.team_named(session, competition.id, names.key_of(name)):
         raise Conflict(reason=f"There is already a row “{name}” on this board. Give the baseline another name.")
+    upload = Upload(content, Path(declared.file).name)
     predictions = read_predictions(upload.content, upload.file_name, key.expected)
-    scores = metrics.score(
-        metrics.metric(competition.metric), key.answers.labels, predictions, key.answers.usage
-    )
+    scores = metrics.score(metrics.metric(competition.metric), key.answers.labels, predictions, key.answers.usage)
     team = Team(
         competition_id=competition.id,
         name=name,
         name_key=names.key_of(name),
         kind="baseline",
-        tier=tier,
+        tier=declared.tier,
+        points_public=declared.points_public,
+        points_private=declared.points_private,
         created_at=now,
     )
     session.add(team)
@@ -75,7 +90,5 @@ def place(
         submitted_at=now,
         late=False,
     )
-    entered = entries.enter(
-        session, competition, team, submission, scores, predictions, upload.content, actor=competitions.SERVER
-    )
-    return entered.shown
+    entered = entries.enter(session, competition, team, submission, scores, predictions, content, actor=actor)
+    return Added(name, declared.tier, entered.shown)

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from unseen_server.core import metrics, release, schedule
-from unseen_server.core.errors import Conflict, NotEnrolled, NotFound, WrongPhase
+from unseen_server.core.errors import NotEnrolled, NotFound
 from unseen_server.core.schedule import Phase, Timetable
-from unseen_server.core.splits import PUBLIC
 from unseen_server.db import queries
 from unseen_server.db.models import (
-    AnswerKeyVersion,
     Competition,
-    CompetitionFile,
     Course,
-    Page,
     Standing,
-    StoredFile,
-    Team,
 )
 from unseen_server.db.session import Database
-from unseen_server.services import audit, courses, keys, names, teams
+from unseen_server.services import names, teams
 from unseen_server.services.accounts import Principal
-from unseen_server.services.bundles import Bundle
-
-SERVER = "server"  # the actor of the server's own command line
 
 
 @dataclass(frozen=True)
@@ -136,22 +125,11 @@ def open_to(session: Session, slug: str, principal: Principal, now: datetime) ->
     return competition
 
 
-def staffed(session: Session, slug: str, principal: Principal | None) -> Competition:
-    """The competition, if this person instructs its course; None is the server's own command line."""
-    found = queries.competition_with_course(session, slug)
-    if found is not None:
-        competition, course = found
-        role = principal.role_in(course.id) if principal else "instructor"
-        if principal and role is not None:
-            principal.need_instructor(course)
-        if role is not None:
-            return competition
-    known = queries.competition_slugs(session) if principal is None else []
-    raise NotFound(what=f"competition “{names.printable(slug)}”", advice=names.did_you_mean(slug, known))
-
-
-def actor_name(principal: Principal | None) -> str:
-    return principal.username if principal else SERVER
+def instructed(session: Session, slug: str, principal: Principal, now: datetime) -> Competition:
+    """The competition, if this person instructs its course; a draft is NotFound for everybody outside its staff."""
+    competition = visible(session, slug, principal, now)
+    principal.need_instructor(session.get_one(Course, competition.course_id))
+    return competition
 
 
 # looking
@@ -179,7 +157,9 @@ def shown(db: Database, *, slug: str, principal: Principal | None, now: datetime
     with db.read() as session:
         competition = visible(session, slug, principal, now)
         course = session.get_one(Course, competition.course_id)
-        pages = {page.name: page.markdown for page in queries.pages_of(session, competition.id) if page.language == "en"}
+        pages = {
+            page.name: page.markdown for page in queries.pages_of(session, competition.id) if page.language == "en"
+        }
         ratio = _leak_ratio(competition)
         return Shown(
             **vars(_listed(session, competition, course, principal, now)),
@@ -261,9 +241,7 @@ def files(db: Database, *, slug: str, principal: Principal, now: datetime) -> li
         ]
 
 
-def file(
-    db: Database, *, slug: str, name: str, principal: Principal, now: datetime, folder: Path
-) -> KeptFile:
+def file(db: Database, *, slug: str, name: str, principal: Principal, now: datetime, folder: Path) -> KeptFile:
     """A public file, brought from the database to `folder` once and served from there."""
     with db.read() as session:
         competition = open_to(session, slug, principal, now)

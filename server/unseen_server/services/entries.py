@@ -107,9 +107,7 @@ def _stand(
     direction = metrics.metric(competition.metric).direction
     standing = session.get(Standing, team.id)
     if standing is None:
-        standing = Standing(
-            team_id=team.id, competition_id=competition.id, ranked=team.kind == "student", entries=0
-        )
+        standing = Standing(team_id=team.id, competition_id=competition.id, ranked=team.kind == "student", entries=0)
         session.add(standing)
     previous_best = standing.score
     previous_rank = teams.public_rank(session, competition, standing)

@@ -10,7 +10,9 @@ from typing import Any
 from unseen_server.services.standings import Board
 
 # A cell that begins so may be run as a formula; a leading apostrophe makes it text (OWASP, CSV injection).
-FORMULA_STARTS = tuple("=+-@\t\r\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}")
+FORMULA_STARTS = tuple(
+    "=+-@\t\r\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
+)
 
 
 def board_csv(board: Board) -> str:

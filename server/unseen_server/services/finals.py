@@ -45,9 +45,7 @@ def final(db: Database, *, slug: str, principal: Principal, now: datetime) -> Fi
         return _final(session, competition, team)
 
 
-def choose(
-    db: Database, *, slug: str, principal: Principal, refs: Sequence[int], now: datetime
-) -> Final:
+def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int], now: datetime) -> Final:
     """Choose the final submissions; an empty choice returns to the default rule. Possible until the deadline."""
     principal.need_scope("submit")
     with db.write() as session:
@@ -56,7 +54,9 @@ def choose(
         if phase is not Phase.OPEN:
             raise WrongPhase(phase=phase, action="choosing final submissions", needed="open")
         if len(set(refs)) > competition.final_submissions:
-            raise BadRequest(reason=f"Choose at most {competition.final_submissions} submissions; you sent {len(set(refs))}.")
+            raise BadRequest(
+                reason=f"Choose at most {competition.final_submissions} submissions; you sent {len(set(refs))}."
+            )
         team = queries.team_of(session, competition.id, principal.user_id)
         if team is not None:
             queries.locked_team(session, team.id)

@@ -31,7 +31,8 @@ def checked_username(name: str) -> str:
 def checked_slug(slug: str) -> str:
     if not SLUG.fullmatch(slug):
         raise BadRequest(
-            reason=f"“{printable(slug)}” cannot be part of an address. Use 1 to 50 lower-case letters, digits and hyphens."
+            reason=f"“{printable(slug)}” cannot be part of an address. "
+            "Use 1 to 50 lower-case letters, digits and hyphens."
         )
     return slug
 
@@ -48,7 +49,9 @@ def checked_text(text: str, what: str, longest: int) -> str:
     text = text.strip()
     if not text or len(text) > longest:
         raise BadRequest(reason=f"{what} should have 1 to {longest} characters.")
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text if character != "\u200d"):
+    if any(
+        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text if character != "\u200d"
+    ):
         raise BadRequest(reason=f"{what} holds invisible control characters. Type it again without them.")
     return text
 

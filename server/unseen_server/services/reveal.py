@@ -40,13 +40,13 @@ class _ByPublic:
     row: Any
 
 
-def reveal(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> datetime:
+def reveal(db: Database, *, slug: str, principal: Principal, now: datetime) -> datetime:
     """Fill the private board and open it, in one transaction; a second time changes nothing.
 
-    Returns when the competition was revealed. `principal` None stands for the server's own command line.
+    Returns when the competition was revealed.
     """
     with db.write() as session:
-        competition = competitions.staffed(session, slug, principal)
+        competition = competitions.instructed(session, slug, principal, now)
         competition = queries.locked_competition(session, competition.id, exclusively=True)
         if competition.revealed_at is not None:
             return competition.revealed_at
@@ -59,7 +59,7 @@ def reveal(db: Database, *, slug: str, principal: Principal | None, now: datetim
         competition.board_version += 1
         audit.record(
             session,
-            actor=competitions.actor_name(principal),
+            actor=principal.username,
             action="competition.reveal",
             subject=slug,
             now=now,

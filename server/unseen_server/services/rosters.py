@@ -34,9 +34,7 @@ class BadRoster(BadBundle):
     template = "The roster was not imported; nobody was added. {first}"
 
 
-def import_roster(
-    db: Database, *, course: str, content: bytes, dry_run: bool, now: datetime, actor: str
-) -> Report:
+def import_roster(db: Database, *, course: str, content: bytes, dry_run: bool, now: datetime, actor: str) -> Report:
     """Enrol everybody in the file, adding those who are not known; every problem at once, with its line."""
     rows = _rows(content)
     with db.write() as session:

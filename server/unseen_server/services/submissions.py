@@ -39,9 +39,7 @@ class UploadedFile:
     content: bytes
 
 
-def own_submissions(
-    db: Database, *, slug: str, principal: Principal, limit: int, now: datetime
-) -> list[OwnSubmission]:
+def own_submissions(db: Database, *, slug: str, principal: Principal, limit: int, now: datetime) -> list[OwnSubmission]:
     """Newest first."""
     with db.read() as session:
         competition = competitions.open_to(session, slug, principal, now)

@@ -150,7 +150,9 @@ def _tidied(upload: Upload) -> Upload:
     if key is not None and (not key.isascii() or not key.isprintable() or not 0 < len(key) <= LONGEST_IDEMPOTENCY_KEY):
         raise BadRequest(reason="An Idempotency-Key has 1 to 200 printable ASCII characters; a random UUID is best.")
     if len(upload.message) > LONGEST_MESSAGE:
-        raise BadRequest(reason=f"A message has at most {LONGEST_MESSAGE} characters. Shorten it and send the file again.")
+        raise BadRequest(
+            reason=f"A message has at most {LONGEST_MESSAGE} characters. Shorten it and send the file again."
+        )
     return Upload(
         content=upload.content,
         file_name=names.without_controls(upload.file_name)[-LONGEST_FILE_NAME:] or "predictions.csv",
@@ -232,9 +234,7 @@ def _seconds(span: timedelta) -> int:
 # inside the transaction
 
 
-def _receipt(
-    competition: Competition, submission: Submission, entered: Entered, before: limits.Allowance
-) -> Receipt:
+def _receipt(competition: Competition, submission: Submission, entered: Entered, before: limits.Allowance) -> Receipt:
     return Receipt(
         ref=submission.id,
         status="scored",

@@ -29,9 +29,7 @@ def team_of_one(db: Database, competition: Competition, principal: Principal, no
                 session.add(team)
                 session.flush()
                 session.add(
-                    TeamMember(
-                        competition_id=competition.id, user_id=principal.user_id, team_id=team.id, joined_at=now
-                    )
+                    TeamMember(competition_id=competition.id, user_id=principal.user_id, team_id=team.id, joined_at=now)
                 )
             return team
     except IntegrityError:  # somebody else made it, or took the name, between our look and our row

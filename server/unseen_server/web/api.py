@@ -9,13 +9,14 @@ import msgspec
 from flask import Blueprint, Response, request, send_file
 from sqlalchemy import text
 
-from unseen_server import __version__, storage
-from unseen_server.core.errors import BadRequest, Busy, StaffOnly
-from unseen_server.services import accounts, bundles, competitions, courses, exports, finals, reveal, standings
+from unseen_server import __version__
+from unseen_server.core.errors import BadRequest, Busy
+from unseen_server.services import accounts, bundles, competitions, exports, finals, launching, reveal, standings
 from unseen_server.services import submissions as own
-from unseen_server.services.submit import Upload, check, submit
+from unseen_server.services.entries import Upload
+from unseen_server.services.submit import check, submit
 from unseen_server.web.context import csrf_token, now, parts, signed_in, visitor
-from unseen_server.web.replies import json_bytes, json_reply
+from unseen_server.web.replies import json_reply
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -79,7 +80,7 @@ def create_competition() -> Response:
     person = signed_in()
     person.need_scope("staff")
     bundle = bundles.read_zip(_uploaded_bytes())
-    created = competitions.create(parts().db, bundle, course=request.args.get("course"), principal=person, now=now())
+    created = launching.create(parts().db, bundle, course=request.args.get("course"), principal=person, now=now())
     return json_reply(created, 201)
 
 
@@ -122,10 +123,11 @@ def new_submission(slug: str) -> Response:
         message=request.form.get("message", ""),
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
-    arrived = {"slug": slug, "principal": person, "upload": upload, "received_at": now()}
+    received_at = now()
     if request.args.get("check") == "true":
-        return json_reply({"valid": True, "rows": check(parts().db, parts().keys, **arrived)})
-    answer = submit(parts().db, parts().keys, **arrived)
+        rows = check(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=received_at)
+        return json_reply({"valid": True, "rows": rows})
+    answer = submit(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=received_at)
     response = json_reply(_with_private_score(answer.receipt), 201)
     response.headers["Location"] = f"/api/submissions/{answer.receipt.ref}"
     if answer.replayed:
@@ -135,7 +137,7 @@ def new_submission(slug: str) -> Response:
 
 def _with_private_score(receipt: Any) -> dict[str, Any]:
     """The receipt in the shape of every submission; a private score does not exist for it yet."""
-    return msgspec.to_builtins(receipt) | {"private_score": None}
+    return {**msgspec.to_builtins(receipt), "private_score": None}
 
 
 @blueprint.get("/competitions/<slug>/submissions")
@@ -206,14 +208,18 @@ class Launch(msgspec.Struct, forbid_unknown_fields=True):
 
 @blueprint.post("/competitions/<slug>/launch")
 def launch(slug: str) -> Response:
-    body = _body(Launch, 'Send nothing, or JSON such as {"at": "2026-12-01 08:00"}.') if request.content_length else Launch()
-    competitions.launch(parts().db, parts().keys, slug=slug, at=body.at, principal=signed_in(), now=now())
+    body = (
+        _body(Launch, 'Send nothing, or JSON such as {"at": "2026-12-01 08:00"}.')
+        if request.content_length
+        else Launch()
+    )
+    launching.launch(parts().db, slug=slug, at=body.at, principal=signed_in(), now=now())
     return competition(slug)
 
 
 @blueprint.post("/competitions/<slug>/close")
 def close(slug: str) -> Response:
-    competitions.close(parts().db, slug=slug, principal=signed_in(), now=now())
+    launching.close(parts().db, slug=slug, principal=signed_in(), now=now())
     return competition(slug)
 
 

@@ -74,7 +74,7 @@ def _http(error: HTTPException) -> Response:
         return _refused(errors.FileTooLarge(limit="size", advice="Upload the predictions for the test rows alone."))
     status = error.code or 500
     if status < 400:
-        return Response(error.get_response())  # a redirect
+        return Response(status=status, headers=error.get_response().headers)  # a redirect
     detail = {
         404: "There is nothing at this address. Check its spelling, or start from the list of competitions.",
         405: f"{request.method} is not possible at this address.",
@@ -96,8 +96,13 @@ def _unexpected(error: Exception) -> Response:
 
 def _page(status: int, detail: str, problems: Any = ()) -> Response:
     return Response(
-        render_template("error.html", status=status, title=_TITLES.get(status, "That did not work"), detail=detail,
-                        problems=problems),
+        render_template(
+            "error.html",
+            status=status,
+            title=_TITLES.get(status, "That did not work"),
+            detail=detail,
+            problems=problems,
+        ),
         status,
     )
 

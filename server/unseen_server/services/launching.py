@@ -1,0 +1,170 @@
+"""A competition from bundle to closing: brought in as a draft, opened with its key sealed, ended."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from unseen_server.core import metrics, release, schedule
+from unseen_server.core.errors import BadRequest, Conflict, WrongPhase
+from unseen_server.core.predictions import read_predictions
+from unseen_server.core.schedule import Phase
+from unseen_server.core.splits import PUBLIC
+from unseen_server.db import queries
+from unseen_server.db.models import AnswerKeyVersion, Competition, CompetitionFile, Page, StoredFile
+from unseen_server.db.session import Database
+from unseen_server.services import audit, baselines, competitions, courses
+from unseen_server.services.accounts import Principal
+from unseen_server.services.bundles import Bundle
+from unseen_server.services.competitions import Shown
+from unseen_server.services.keys import LoadedKey, packed, unpacked
+
+FIRST = 1  # the version of a competition's first answer key
+
+
+def create(db: Database, bundle: Bundle, *, course: str | None, principal: Principal, now: datetime) -> Shown:
+    """Bring a bundle in as a draft, all of it or nothing."""
+    settings, key = bundle.settings, bundle.key
+    constants = _constants(bundle)
+    with db.write() as session:
+        home = (
+            courses.course_named(session, course)
+            if course
+            else courses.only_course(session, now=now, actor=principal.username)
+        )
+        principal.need_instructor(home)
+        if queries.competition_with_course(session, settings.slug):
+            raise Conflict(
+                reason=f"There is already a competition “{settings.slug}”. Change the slug in competition.toml."
+            )
+        competition = Competition(
+            course_id=home.id,
+            slug=settings.slug,
+            title=settings.title,
+            metric=settings.metric,
+            id_column=key.id_column,
+            target_column=key.target_column,
+            lower_bound=settings.bounds[0],
+            upper_bound=settings.bounds[1],
+            time_zone=settings.time_zone,
+            starts_at=settings.starts_at,
+            deadline=settings.deadline,
+            late_submissions=settings.late_submissions,
+            daily_limit=settings.daily_limit,
+            total_limit=settings.total_limit,
+            rejected_per_hour=settings.rejected_per_hour,
+            final_submissions=settings.final_submissions,
+            release=settings.release,
+            public_intervals=settings.public_intervals,
+            baseline_score=constants.baseline_score,
+            baseline_standard_error=constants.standard_error,
+            test_rows=len(key.ids),
+            public_rows=key.n_public,
+            key_version=FIRST,
+            board_version=0,
+            created_at=now,
+        )
+        session.add(competition)
+        session.flush()
+        session.add(AnswerKeyVersion(competition_id=competition.id, version=FIRST, created_at=now, **packed(key)))
+        _add_pages_and_files(session, competition, bundle, now)
+        audit.record(
+            session,
+            actor=principal.username,
+            action="competition.create",
+            subject=competition.slug,
+            now=now,
+            competition=competition,
+        )
+        loaded = LoadedKey(FIRST, key, bundle.expected())
+        for declared in settings.baselines:
+            content = bundle.baseline_files[declared.file]
+            baselines.place(
+                session, competition, loaded, declared=declared, content=content, actor=principal.username, now=now
+            )
+    return competitions.shown(db, slug=settings.slug, principal=principal, now=now)
+
+
+def launch(db: Database, *, slug: str, at: str | None, principal: Principal, now: datetime) -> Shown:
+    """Open a draft now, at its own `starts_at`, or at a given time; publish the salted hash of its answer key."""
+    with db.write() as session:
+        competition = competitions.instructed(session, slug, principal, now)
+        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        if competition.launched_at is not None:
+            raise WrongPhase(phase=competitions.phase_of(competition, now), action="launching", needed="a draft")
+        starts_at = schedule.local_to_utc(at, competition.time_zone) if at else competition.starts_at or now
+        if starts_at >= competition.deadline or now >= competition.deadline:
+            deadline = schedule.both_zones(competition.deadline, competition.time_zone)
+            raise BadRequest(reason=f"It would open after its deadline, {deadline}. Set a later deadline.")
+        key = unpacked(competition, queries.answer_key(session, competition.id, competition.key_version))
+        competition.launched_at, competition.starts_at = now, starts_at
+        competition.seal_salt = secrets.token_hex(16)
+        competition.seal = key.sealed_hash(competition.seal_salt)
+        _bump(session, competition, principal, "competition.launch", now, seal=competition.seal)
+    return competitions.shown(db, slug=slug, principal=principal, now=now)
+
+
+def close(db: Database, *, slug: str, principal: Principal, now: datetime) -> Shown:
+    """End an open competition before its deadline; one that has ended already stays as it is."""
+    with db.write() as session:
+        competition = competitions.instructed(session, slug, principal, now)
+        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        phase = competitions.phase_of(competition, now)
+        if phase is Phase.DRAFT:
+            raise WrongPhase(phase=phase, action="closing", needed="open")
+        if phase is Phase.OPEN:
+            competition.closed_at = now
+            _bump(session, competition, principal, "competition.close", now)
+    return competitions.shown(db, slug=slug, principal=principal, now=now)
+
+
+def _bump(
+    session: Session, competition: Competition, principal: Principal, action: str, now: datetime, **details: Any
+) -> None:
+    competition.board_version += 1
+    audit.record(
+        session,
+        actor=principal.username,
+        action=action,
+        subject=competition.slug,
+        now=now,
+        competition=competition,
+        **details,
+    )
+
+
+def _constants(bundle: Bundle) -> release.Constants:
+    """What public scores are rounded by: from the first declared baseline, else from the mean training label."""
+    key, declared = bundle.key, bundle.settings.baselines
+    metric = metrics.metric(bundle.settings.metric)
+    if declared:
+        predictions = read_predictions(bundle.baseline_files[declared[0].file], declared[0].file, bundle.expected())
+    else:
+        predictions = np.full(len(key.ids), bundle.training_mean)
+    losses = metric.losses(key.labels, predictions)[key.usage == PUBLIC]
+    score = metrics.score(metric, key.labels, predictions, key.usage).public.value
+    return release.constants(metric.name, losses, baseline_score=score)
+
+
+def _add_pages_and_files(session: Session, competition: Competition, bundle: Bundle, now: datetime) -> None:
+    for (name, language), markdown in bundle.pages.items():
+        session.add(Page(competition_id=competition.id, name=name, language=language, markdown=markdown))
+    for name, content in bundle.public_files.items():
+        sha256 = hashlib.sha256(content).hexdigest()
+        if session.get(StoredFile, sha256) is None:
+            session.add(StoredFile(sha256=sha256, content=content))
+            session.flush()
+        session.add(
+            CompetitionFile(
+                competition_id=competition.id,
+                name=name,
+                size=len(content),
+                sha256=sha256,
+                modified_at=now.replace(microsecond=0),
+            )
+        )
