@@ -1,4 +1,4 @@
-"""A server that misbehaves on command, for faults a real one cannot be asked to have; and settings of the test's own."""
+"""A server that misbehaves on command, for faults a real one cannot be asked to have; and settings of our own."""
 
 from __future__ import annotations
 
