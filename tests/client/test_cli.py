@@ -48,6 +48,15 @@ def test_each_command_works_in_its_group_under_its_alias_and_alone(name, capsys)
 
 
 def test_starting_imports_nothing_heavy():
+    code = "import sys; from unseen import cli; cli.run(['--help']); print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "click" in modules
+    assert not {"numpy", "pandas", "httpx2", "rich", "platformdirs"} & set(modules)
+
+
+def test_submitting_imports_neither_numpy_nor_pandas(logged_in, faults, tmp_path):
+    logged_in.replies = [faults.answer(faults.RECEIPT, 201)]
+    (tmp_path / "p.csv").write_text("id,y\n")
     code = "import sys; from unseen import cli; cli.run(sys.argv[1:]); print(*sys.modules)"
     command = [sys.executable, "-c", code, "submit", "p.csv", "lecture"]
     modules = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()

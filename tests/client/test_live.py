@@ -217,11 +217,8 @@ def test_the_receipt_in_words_has_score_direction_limit_and_zone(live, unseen, s
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
 def test_everything_listed_comes_in_three_forms(live, unseen, command, form):
     slug = [] if command == "list" else [live.slug]
-    done = (
-        unseen(command, *slug, "--format", form, "-q")
-        if command == "leaderboard"
-        else unseen(command, *slug, "--format", form)
-    )
+    quiet = ["-q"] if command == "leaderboard" else []
+    done = unseen(command, *slug, "--format", form, *quiet)
     assert (done.returncode, done.stderr) == (0, "")
     if form == "json":
         json.loads(done.stdout)
