@@ -30,6 +30,11 @@ def resets_at(now: datetime, time_zone: str) -> datetime:
             return instant
 
 
+def quota_days(begin: datetime, end: datetime, time_zone: str) -> int:
+    """How many quota days a competition touches from `begin` to `end`: the daily limit counts anew on each."""
+    return max(0, (quota_day(end, time_zone) - quota_day(begin, time_zone)).days) + 1
+
+
 def _clocks_set(after: datetime, until: datetime, place: ZoneInfo) -> datetime | None:
     """The instant in (after, until] at which the zone's offset changes, by bisection; None when it does not."""
     offset = after.astimezone(place).utcoffset()

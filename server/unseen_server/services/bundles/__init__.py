@@ -8,6 +8,7 @@ making       a folder from a labelled CSV
 """
 
 from unseen_server.services.bundles.making import init_bundle
+from unseen_server.services.bundles.preflight import Finding, Report, check_bundle
 from unseen_server.services.bundles.reading import PAGES, PUBLIC_FILES, Bundle, read_bundle, read_zip
 from unseen_server.services.bundles.settings import TIERS, DeclaredBaseline, Settings
 
@@ -17,7 +18,10 @@ __all__ = [
     "TIERS",
     "Bundle",
     "DeclaredBaseline",
+    "Finding",
+    "Report",
     "Settings",
+    "check_bundle",
     "init_bundle",
     "read_bundle",
     "read_zip",

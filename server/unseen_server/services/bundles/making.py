@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from unseen_server.core.errors import BadRequest
 from unseen_server.core.metrics import METRICS, Metric
-from unseen_server.core.schedule import local
+from unseen_server.core.schedule import local, local_to_utc
 from unseen_server.core.splits import PUBLIC, TRAINING, split
 from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.bundles.reading import SOLUTION, Bundle, bundle_of
@@ -42,7 +42,7 @@ def init_bundle(
     title: str | None = None,
     metric: str = "mse",
     time_zone: str = "UTC",
-    deadline: str | None = None,
+    deadline: datetime | str | None = None,
     force: bool = False,
 ) -> Bundle:
     """Writes the whole folder from the rows of `labelled` and returns it as read back.
@@ -50,7 +50,8 @@ def init_bundle(
     `test_size` of the rows become the test set and `public` of those its public part, stratified by label. Rows are
     shuffled and numbered anew, so that neither place nor id tells where a row stood; a column called “id” is replaced.
     With `id_column` the ids stay as they are. Other fields are copied as text, untouched. The seed is secret and random
-    unless given, and is written nowhere. `deadline` is local to `time_zone`; without one it is two weeks after `now`.
+    unless given, and is written nowhere. Without a `deadline` (aware, or a local
+    date and time) it is the end of the day two weeks after `now`.
 
     Raises BadRequest for arguments that do not fit and for a folder that holds something (unless `force`), BadBundle
     for rows that cannot be used, each with its line. Then nothing has been written.
@@ -62,14 +63,13 @@ def init_bundle(
         table, labels, target, id_column, split(labels, test_share=test_size, public_share=public, seed=seed), seed
     )
     name = title or _title_of(folder)
-    closes = deadline or f"{datetime.combine(local(now, time_zone).date() + OPEN_FOR, time(23, 59)):%Y-%m-%d %H:%M}"
     files = parts.tables() | {
         FILE: _SETTINGS.format(
             slug=json.dumps(slug or _slug_of(folder)),
             title=json.dumps(name, ensure_ascii=False),
             metric=json.dumps(metric),
             time_zone=json.dumps(time_zone),
-            deadline=json.dumps(closes),
+            deadline=json.dumps(_deadline(deadline, now, time_zone)),
             bounds=list(_bounds(parts.training_labels, labels)),
         ),
         **_pages(parts, name, METRICS[metric]),
@@ -205,6 +205,16 @@ def _bounds(training_labels: Sequence[float], labels: NDArray[np.float64]) -> tu
         if bounds[0] <= labels.min() and labels.max() <= bounds[1]:
             return bounds
         margin *= 2
+
+
+def _deadline(deadline: datetime | str | None, now: datetime, time_zone: str) -> str:
+    """Local time, in which competition.toml is written; with its offset only where it would be mistaken."""
+    if deadline is None:
+        last_day = local(now, time_zone).date() + OPEN_FOR
+        return f"{last_day} 23:59"
+    there = local(local_to_utc(deadline, time_zone), time_zone).replace(microsecond=0)
+    text = f"{there:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    return text if local_to_utc(text, time_zone) == there else there.isoformat(" ")
 
 
 def _slug_of(folder: Path) -> str:
