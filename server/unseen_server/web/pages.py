@@ -27,7 +27,8 @@ from unseen_server.core.limits import in_words
 from unseen_server.services import competitions, finals, standings
 from unseen_server.services import submissions as own
 from unseen_server.services.competitions import Shown
-from unseen_server.services.submit import Upload, submit
+from unseen_server.services.entries import Upload
+from unseen_server.services.submit import submit
 from unseen_server.web import charts, errors, present, signin
 from unseen_server.web.context import csrf_token, now, parts, signed_in, visitor
 from unseen_server.web.kept import KeptPages
@@ -49,7 +50,9 @@ for _filter in (
     present.score,
     present.decimals,
     present.ratio,
-    present.kibibytes,
+    present.bound,
+    present.local_time,
+    present.file_size,
     present.markdown,
     schedule.both_zones,
     schedule.clock_time,
@@ -221,7 +224,6 @@ def _submit_form(slug: str, refusal: Refusal | None = None, message: str = "") -
         c=_shown(slug),
         limits=limits,
         refusal=refusal,
-        counts=getattr(refusal, "counts", {}),
         message=message,
         key=secrets.token_urlsafe(16),
     )

@@ -12,6 +12,8 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from unseen_server.core import schedule
+
 SHOWN_DECIMALS = 5  # of an exact score; the whole number stands in the cell's title
 METRIC_NAMES = {"mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 
@@ -30,6 +32,11 @@ _ALIGNED = {"left", "center", "right"}
 def machine_time(instant: datetime) -> str:
     """For the `datetime` attribute: “2026-12-01T15:59:00Z”."""
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def local_time(instant: datetime, zone: str) -> str:
+    """The minute on the clocks of a zone: “2026-12-01 23:59 Asia/Taipei”."""
+    return f"{schedule.local(instant, zone):%Y-%m-%d %H:%M} {zone}"
 
 
 def ago(instant: datetime, now: datetime) -> str:
@@ -74,7 +81,12 @@ def ratio(value: float) -> str:
     return f"{value:.2g}"
 
 
-def kibibytes(size: int) -> str:
+def bound(value: float) -> str:
+    """An end of the range of predictions, as short as it is exact: “0”, “-12.5”."""
+    return repr(value).removesuffix(".0")
+
+
+def file_size(size: int) -> str:
     """A file's size: “712 bytes”, “4.1 kB”, “1.2 MB”."""
     if size < 1000:
         return f"{size} bytes"
