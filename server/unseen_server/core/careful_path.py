@@ -9,7 +9,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
@@ -28,6 +27,7 @@ _MISSING = frozenset(
     ("nan", "+nan", "-nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "nat", "missing", "?", "-", ".")
 )
 _INFINITE = frozenset(("inf", "infinity", "∞", "1.#inf"))
+_ID_AT_START = re.compile(r'[\s"]*([^,;|"\s\0]*)')
 _ASCII_SIGNS = str.maketrans("−–‐‑٫", "----.")
 _BOM = b"\xef\xbb\xbf"
 
@@ -46,6 +46,8 @@ _MAGIC = (
     (b"\x80\x03", "a Python pickle"),
     (b"\x80\x04", "a Python pickle"),
     (b"\x80\x05", "a Python pickle"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"PK\x03\x04", "a zip archive"),
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ", "an xz archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
@@ -112,9 +114,9 @@ def _as_text(data: bytes | bytearray, expected: Expected, found: _Problems) -> b
     if not data or data.isspace():
         found.add("empty_file", header=expected.header, rows=expected.rows)
         return b""
-    kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
-    if kind and not data.startswith(expected.header.encode()):
-        found.add("not_text", kind=kind)
+    what = next((what for magic, what in _MAGIC if data.startswith(magic)), None)
+    if what and not data.startswith(expected.header.encode()):
+        found.add("not_text", what=what)
         return b""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:64].count(0) * 3 > len(data[:64]):
         found.add("utf_16")
@@ -141,23 +143,23 @@ class _Reader:
 
     def read(self, data: bytes | bytearray) -> None:
         lines = self._lines(data)
-        number, first = next(lines, (1, ""))
-        layout = self._header(number, first)
+        number, first = next(lines)
+        layout = _Layout() if first is None else self._header(number, first)
         if layout is None:
             return
         self.layout = layout
-        rows = 0
-        if self.found.counts["missing_header"]:
-            lines = chain([(number, first)], lines)
-        for rows, (number, line) in enumerate(lines, 1):  # noqa: B007 - the last count is used
-            self._row(number, line)
-        if rows:
+        if first is not None and self.found.counts["missing_header"]:
+            self._row(number, first)
+        for number, line in lines:
+            if line is not None:
+                self._row(number, line)
+        if self.found.counts or number > 1:
             self._report_missing_ids()
         else:
             self.found.add("no_rows", rows=self.expected.rows)
 
-    def _lines(self, data: bytes | bytearray) -> Iterator[tuple[int, str]]:
-        """Numbered lines without their ends; empty ones are a problem, except at the end of the file."""
+    def _lines(self, data: bytes | bytearray) -> Iterator[tuple[int, str | None]]:
+        """Numbered lines without their ends, None where unreadable; empty ones are a problem, but not behind the last row."""
         last = 0
         for number, raw in enumerate(io.BytesIO(data), 1):
             if raw in (b"\n", b"\r\n"):
@@ -165,24 +167,21 @@ class _Reader:
             for empty in range(last + 1, number):
                 self.found.add("blank_line", line=empty)
             last = number
-            line = self._decoded(number, raw)
-            if line is not None:
-                yield number, line
+            yield number, self._decoded(number, raw)
 
     def _decoded(self, number: int, raw: bytes) -> str | None:
         """The text of a line, or None after saying why there is none."""
         if raw.endswith(b"\n"):
             raw = raw[: -2 if raw.endswith(b"\r\n") else -1]
-        if b"\0" in raw:
-            self.found.add("nul_byte", line=number)
-        elif b"\r" in raw:
-            self.found.add("line_ends", line=number)
-        else:
-            try:
-                return raw.decode()
-            except UnicodeDecodeError as error:
-                self.found.add("not_utf_8", line=number, byte=f"0x{raw[error.start]:02X}")
-        return None
+        try:
+            line = raw.decode()
+        except UnicodeDecodeError as error:
+            self._unreadable("not_utf_8", number, raw.decode(errors="replace"), byte=f"0x{raw[error.start]:02X}")
+            return None
+        if "\0" in line or "\r" in line:
+            self._unreadable("nul_byte" if "\0" in line else "line_ends", number, line)
+            return None
+        return line
 
     def _header(self, number: int, line: str) -> _Layout | None:
         """Checks the header; None where it gives no idea how to read the rows below."""
@@ -213,27 +212,33 @@ class _Reader:
         layout = self.layout
         fields = _fields(line, layout.delimiter)
         if fields is None:
-            self.found.add("stray_quote", line=number, seen=line)
+            self._unreadable("stray_quote", number, line)
         elif not line.strip():
             self.found.add("blank_line", line=number)
         elif len(fields) == layout.width:
             self._id_and_number(number, fields[layout.id_field], fields[layout.number_field])
-        elif layout.width == 2 and _is_grouped(",".join(fields[1:])):
+        elif layout.width == 2 and self.expected.position(fields[0]) >= 0 and _is_grouped(",".join(fields[1:])):
             self._id_and_number(number, fields[0], ",".join(fields[1:]))
         else:
             self._wrong_width(number, line, fields)
 
     def _wrong_width(self, number: int, line: str, fields: list[str]) -> None:
-        values = {"line": number, "row_id": fields[0][:LONGEST_ID], "seen": line}
-        position = self.expected.position(fields[0])
-        if position >= 0 and not self.first_line[position]:
-            self.first_line[position] = number  # one sentence about this row is enough
         other = _delimiter(line)
         if len(fields) == 1 and other != ",":
-            self.found.add("delimiter", delimiter=_DELIMITERS[other], **values)
+            self._unreadable("delimiter", number, line, delimiter=_DELIMITERS[other])
             return
         kind = "short_row" if len(fields) < self.layout.width else "long_row"
-        self.found.add(kind, count=len(fields), wanted=self.layout.width, header=self.expected.header, **values)
+        values = {"count": len(fields), "wanted": self.layout.width, "header": self.expected.header}
+        self._unreadable(kind, number, line, **values)
+
+    def _unreadable(self, kind: str, number: int, line: str, **values: object) -> None:
+        """One sentence about such a line is enough: the id it begins with is not missing as well."""
+        start = _ID_AT_START.match(line)
+        row_id = start.group(1)[:LONGEST_ID] if start else ""
+        position = self.expected.position(row_id)
+        if position >= 0 and not self.first_line[position]:
+            self.first_line[position] = number
+        self.found.add(kind, line=number, row_id=row_id or None, seen=line, **values)
 
     def _id_and_number(self, number: int, row_id: str, text: str) -> None:
         position = self.expected.position(row_id)
@@ -334,7 +339,6 @@ def _is_grouped(text: str) -> bool:
 def _why_no_number(text: str) -> tuple[str, str]:
     """Which kind of problem a field that is no number has, and what to write instead where that is clear."""
     bare = text.strip()
-    ascii_text = unicodedata.normalize("NFKC", bare).translate(_ASCII_SIGNS)
     if not bare:
         return "missing_value.empty", ""
     if bare.casefold() in _MISSING:
@@ -347,20 +351,29 @@ def _why_no_number(text: str) -> tuple[str, str]:
         return "spaces", bare
     if _LONG_EXPONENT.fullmatch(text):
         return "exponent_too_long", ""
-    return _rewritten(bare, ascii_text)
+    return _rewritten(bare)
 
 
-def _rewritten(bare: str, ascii_text: str) -> tuple[str, str]:
+def _rewritten(bare: str) -> tuple[str, str]:
+    ascii_text = _in_ascii(bare)
     if _THOUSANDS.fullmatch(bare) and (bare.count(",") != 1 or "." in bare):
         return "thousands_separator", re.sub(r"[^0-9.+-]", "", bare)
     if _DECIMAL_COMMA.fullmatch(bare):
         return "decimal_comma", re.sub(r"[. ]", "", bare).replace(",", ".")
-    if not bare.isascii() and NUMBER.fullmatch(ascii_text.strip()):
-        return "not_ascii", ascii_text.strip()
+    if not bare.isascii() and NUMBER.fullmatch(ascii_text):
+        return "not_ascii", ascii_text
     if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F]{1,16}", bare):
         return "not_a_number.write", str(int(bare, 16))
-    trimmed = bare.strip("'`$€£%= ")
+    trimmed = bare.strip("'`$€£%=[] ")
     return ("not_a_number.write", trimmed) if NUMBER.fullmatch(trimmed) else ("not_a_number", "")
+
+
+def _in_ascii(text: str) -> str:
+    """With the digits of any script as 0 to 9, a plain minus and point, and nothing invisible."""
+    visible = (
+        c for c in unicodedata.normalize("NFKC", text).translate(_ASCII_SIGNS) if unicodedata.category(c) != "Cf"
+    )
+    return "".join(str(unicodedata.decimal(c, c)) for c in visible).strip()
 
 
 def _near(row_id: str, expected: Expected) -> str:

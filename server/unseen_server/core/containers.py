@@ -70,15 +70,15 @@ def _gunzip(data: bytes, limit: int) -> bytearray:
                     continue
                 member, members = zlib.decompressobj(wbits=31), members + 1
                 if members > _MOST_GZIP_MEMBERS:
-                    raise _bad("damaged_archive", kind="gzip")
+                    raise _bad("damaged_archive", what="gzip")
             text += member.decompress(rest, limit + 1 - len(text))
             if len(text) > limit:
                 raise too_large(limit)
             rest = member.unused_data if member.eof else member.unconsumed_tail
     except zlib.error:
-        raise _bad("damaged_archive", kind="gzip") from None
+        raise _bad("damaged_archive", what="gzip") from None
     if not member.eof:
-        raise _bad("damaged_archive", kind="gzip")
+        raise _bad("damaged_archive", what="gzip")
     return text
 
 
@@ -89,13 +89,13 @@ def _unzip(data: bytes, limit: int) -> bytearray:
             with archive.open(member) as unpacked:
                 return _read_at_most(limit, unpacked)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError):
-        raise _bad("damaged_archive", kind="zip") from None
+        raise _bad("damaged_archive", what="zip") from None
 
 
 def _only_csv(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     members = [member for member in archive.infolist() if not _is_litter(member)]
     if any(member.filename == "[Content_Types].xml" for member in members):
-        raise _bad("not_text", kind="an Excel workbook")
+        raise _bad("not_text", what="an Excel workbook")
     if not members:
         raise _bad("empty_archive")
     if len(members) > 1:

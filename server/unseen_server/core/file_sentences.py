@@ -14,7 +14,7 @@ _LONGEST_SHOWN = 40  # characters of a value that are repeated in a sentence
 SENTENCES = {
     # the container
     "wrong_name": "The name {file_name} promises {named}, but this is {found}. Rename it to end in {suffix}, or save it again as CSV.",
-    "damaged_archive": "The {kind} archive is damaged or cut short. Pack the CSV again and upload the new archive.",
+    "damaged_archive": "The {what} archive is damaged or cut short. Pack the CSV again and upload the new archive.",
     "empty_archive": "The zip archive holds no file. Put the CSV into it, or upload the CSV itself.",
     "several_files": "The zip archive holds {count} files ({names}). Leave exactly one CSV in it.",
     "no_csv_inside": "The zip archive holds {name}, which is no .csv. Put the CSV itself into it, not another archive or format.",
@@ -24,24 +24,24 @@ SENTENCES = {
     "empty_file": "The file is empty. Write the header `{header}` and then one row for each of the {rows} test ids.",
     "no_rows": "Below the header there is nothing. Write one row for each of the {rows} test ids.",
     "too_many_lines": "The file has {lines} lines, and the test set has {rows} ids. Send one row for each of these ids, and no others.",
-    "not_text": 'This is {kind}, not a CSV file. Save the predictions as CSV, in pandas with to_csv("submission.csv", index=False).',
+    "not_text": 'This is {what}, not a CSV file. Save the predictions as CSV, in pandas with to_csv("submission.csv", index=False).',
     "utf_16": "The file is UTF-16 text. Save it as UTF-8; in Excel choose “CSV UTF-8”.",
     "line_ends.all": "The lines end in a lone carriage return. Save the file with LF or CRLF line ends.",
     # the header
-    "missing_header": "Line 1: `{seen}` is a row, and the header is missing. Write `{header}` as the first line.",
-    "delimiter.header": "Line 1: the columns are separated by {delimiter}. Separate them by commas: `{header}`.",
-    "wrong_header": "Line 1: the header is `{seen}`. Write `{header}`.",
-    "wrong_header.swapped": "Line 1: the columns are swapped. Write `{header}`, and each row in that order.",
-    "wrong_header.spelling": "Line 1: the header `{seen}` differs in capitals, spaces or look-alike characters. Write exactly `{header}`.",
-    "wrong_header.index": "Line 1: `{seen}` has an index column. Write `{header}`; in pandas use to_csv(..., index=False).",
-    "wrong_header.extra": "Line 1: `{seen}` has more columns than asked for. Write `{header}` and nothing else.",
+    "missing_header": "Line {line}: `{seen}` is a row, and the header is missing. Write `{header}` as the first line.",
+    "delimiter.header": "Line {line}: the columns are separated by {delimiter}. Separate them by commas: `{header}`.",
+    "wrong_header": "Line {line}: the header is `{seen}`. Write `{header}`.",
+    "wrong_header.swapped": "Line {line}: the columns are swapped. Write `{header}`, and each row in that order.",
+    "wrong_header.spelling": "Line {line}: the header `{seen}` differs in capitals, spaces or look-alike characters. Write exactly `{header}`.",
+    "wrong_header.index": "Line {line}: `{seen}` has an index column. Write `{header}`; in pandas use to_csv(..., index=False).",
+    "wrong_header.extra": "Line {line}: `{seen}` has more columns than asked for. Write `{header}` and nothing else.",
     # a row
     "not_utf_8": "Line {line}: byte {byte} is not UTF-8. Save the file as UTF-8.",
     "nul_byte": "Line {line}: there is a NUL byte. Write the file again as plain text.",
     "line_ends": "Line {line}: there is a carriage return that ends no line. Use LF or CRLF line ends throughout.",
     "blank_line": "Line {line} is empty. Remove it.",
     "delimiter": "Line {line}: `{seen}` is separated by {delimiter}. Separate the id and the prediction by a comma.",
-    "short_row": "Line {line}: `{seen}` has {count} field(s) where there should be {wanted}. Write `{header}` in each row.",
+    "short_row": "Line {line}: `{seen}` has {count} of {wanted} fields. Write `{header}` in each row.",
     "long_row": "Line {line}: `{seen}` has {count} fields where there should be {wanted}. Write `{header}` in each row.",
     "stray_quote": (
         "Line {line}: `{seen}` has a quote that does not wrap a whole field. "
