@@ -63,6 +63,11 @@ class WriterQueue:
         finally:
             self._threads.release()
 
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None
+
     def _wait_for_other_processes(self, deadline: float) -> None:
         if not fcntl:
             return
@@ -139,6 +144,8 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        if self._queue:
+            self._queue.close()
 
 
 @contextmanager
