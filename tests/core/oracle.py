@@ -1,4 +1,4 @@
-"""The grammar of DESIGN section 4 once more, in decimal and re alone: a judge that shares no code with what it judges."""
+"""The grammar of DESIGN section 4 once more, in decimal and re alone, sharing no code with what it judges."""
 
 from __future__ import annotations
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
-
 from tests.core.prediction_files import BOUNDS, FILES, GOOD, ID_COLUMN, IDS, TARGET_COLUMN, Case, Good
+
 from unseen_server.core.errors import Refusal
 from unseen_server.core.predictions import Expected, read_predictions
 

@@ -159,7 +159,7 @@ class _Reader:
             self.found.add("no_rows", rows=self.expected.rows)
 
     def _lines(self, data: bytes | bytearray) -> Iterator[tuple[int, str | None]]:
-        """Numbered lines without their ends, None where unreadable; empty ones are a problem, but not behind the last row."""
+        """Numbered lines without their ends (None: unreadable); empty ones are a problem, save behind the last row."""
         last = 0
         for number, raw in enumerate(io.BytesIO(data), 1):
             if raw in (b"\n", b"\r\n"):
