@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unseen_server.core.errors import BadRequest
-from unseen_server.core.limits import allowance, in_words, quota_day, resets_at
+from unseen_server.core.limits import allowance, in_words, quota_day, quota_days, resets_at
 
 ZONES = sorted(available_timezones() - {"Factory", "localtime"})
 INSTANTS = st.builds(lambda s: utc("1900-01-01") + timedelta(seconds=s), st.floats(0, 200 * 365.25 * 86_400))
@@ -86,6 +86,13 @@ def test_days_are_as_long_as_the_clocks_make_them(zone, now, reset):
 def test_a_skipped_day_is_no_quota_day():
     before, after = utc("2011-12-30 09:59"), utc("2011-12-30 10:00")
     assert [quota_day(t, "Pacific/Apia") for t in (before, after)] == [date(2011, 12, 29), date(2011, 12, 31)]
+
+
+def test_a_competition_touches_a_quota_day_at_either_end():
+    begin, end = utc("2026-12-01 12:00"), utc("2026-12-14 15:59")
+    assert quota_days(begin, end, "Asia/Taipei") == 14
+    assert quota_days(begin, end + timedelta(minutes=1), "Asia/Taipei") == 15
+    assert quota_days(end, begin, "Asia/Taipei") == 1
 
 
 def test_an_instant_without_offset_is_refused():

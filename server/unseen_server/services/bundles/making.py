@@ -18,7 +18,7 @@ from unseen_server.core.metrics import METRICS, Metric
 from unseen_server.core.schedule import local, local_to_utc
 from unseen_server.core.splits import PUBLIC, TRAINING, split
 from unseen_server.services.bundles.problems import Problems
-from unseen_server.services.bundles.reading import SOLUTION, Bundle, bundle_of
+from unseen_server.services.bundles.reading import SOLUTION, Bundle, bundle_of, mean_of
 from unseen_server.services.bundles.settings import FILE
 from unseen_server.services.bundles.tables import Table, check_ids, is_number, nearest_column, read_numbers, read_table
 from unseen_server.services.bundles.tables import to_csv as csv
@@ -143,7 +143,7 @@ class _Parts:
     usage: list[str]
 
     def tables(self) -> dict[str, str]:
-        mean = repr(float(np.mean(self.training_labels)))
+        mean = repr(mean_of(self.training_labels))
         test_ids = [row[0] for row in self.test]
         return {
             "train.csv": csv(

@@ -190,9 +190,9 @@ def _probes(bundle: Bundle) -> Iterator[tuple[str, Floats]]:
         "mean": to_csv(header, [(row_id, repr(bundle.training_mean)) for row_id in key.ids]).encode(),
         "sample": bundle.public_files["sample_submission.csv"],
     }
-    files |= {baseline.name: bundle.baseline_files[baseline.file] for baseline in bundle.settings.baselines}
+    files |= bundle.baseline_files
     for name, content in files.items():
-        yield name, read_predictions(content, f"{name}.csv", expected)
+        yield name, read_predictions(content, "predictions.csv", expected)
 
 
 def _score(bundle: Bundle, predictions: Floats) -> Scores:
@@ -233,7 +233,7 @@ def _tiers(bundle: Bundle, scores: dict[str, Scores]) -> Iterator[Finding]:
     ordered = sorted(bundle.settings.baselines, key=lambda b: TIERS.index(b.tier))
     for easy, hard in pairwise(ordered):
         if easy.tier != hard.tier and not better(
-            scores[hard.name].private.value, scores[easy.name].private.value, direction
+            scores[hard.file].private.value, scores[easy.file].private.value, direction
         ):
             message = f"The baseline “{hard.name}” ({hard.tier}) is not better than “{easy.name}” ({easy.tier})."
             yield Finding("warning", "baseline_order", message)
@@ -310,8 +310,8 @@ def _split(split: Advice) -> Iterator[Finding]:
     if split.resolution is not None and split.honest_optimism is not None:
         message = (
             f"Judged by the mean label, whose losses spread more than those of good models: differences below about "
-            f"{split.resolution:.2g} drown in the noise of the private rows, and the best of {split.submissions} honest "
-            f"submissions may look better by {split.honest_optimism:.2g} than it is."
+            f"{split.resolution:.2g} drown in the noise of the private rows, and the best of {split.submissions} "
+            f"honest submissions may look better by {split.honest_optimism:.2g} than it is."
         )
         yield Finding("ok", "resolution", message)
     for warning in split.warnings:

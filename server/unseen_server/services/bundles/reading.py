@@ -7,7 +7,7 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -236,6 +236,11 @@ def _training_mean(train: Table, key: AnswerKey, problems: Problems) -> float | 
                     line=line,
                     id=printable(row_id),
                 )
+    return mean_of(labels)
+
+
+def mean_of(labels: Sequence[float]) -> float:
+    """Of the training labels: the constant that everything else is measured by."""
     return math.fsum(labels) / len(labels)
 
 

@@ -145,6 +145,8 @@ def _baselines(read: _Reader) -> tuple[DeclaredBaseline, ...]:
             )
         )
         table.refuse_what_is_left()
+    if len({baseline.name for baseline in declared}) < len(declared):
+        read.refuse("baseline", "names must differ")
     return tuple(declared)
 
 
