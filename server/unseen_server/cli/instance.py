@@ -7,12 +7,13 @@ import sys
 
 import click
 
-from unseen_server.cli.common import ACTOR, answer, database, format_option, note, now
+from unseen_server.cli.common import ACTOR, answer, database, format_option, note, now, table
 from unseen_server.config import Config
 from unseen_server.core.errors import Conflict
 from unseen_server.db import migrate
 from unseen_server.db.session import Database
 from unseen_server.services import accounts
+from unseen_server.services.doctor import examine
 
 
 @click.command()
@@ -70,3 +71,15 @@ def serve(host: str | None, port: int | None, processes: int, threads: int) -> N
     with database():
         pass  # refuse to start on a missing or outdated database
     serving.serve(config, host=host or config.host, port=port or config.port, processes=processes, threads=threads)
+
+
+@click.command()
+@format_option
+def doctor(style: str) -> None:
+    """Look the installation over: database, schema, standings, disk, secrets; exits with 1 where something is wrong."""
+    config = Config.from_environment()
+    with database() as db:
+        found = examine(config, db)
+    answer(style, found, table(("", "what", "found"), [("ok" if f.ok else "BAD", f.what, f.found) for f in found]))
+    if not all(finding.ok for finding in found):
+        sys.exit(1)

@@ -241,7 +241,9 @@ def vector_content(session: Session, submission_id: int) -> bytes:
     ).one()
 
 
-def finalists(session: Session, competition_id: int, key_version: int) -> Sequence[Row[int, int, str, bool, float | None, float]]:
+def finalists(
+    session: Session, competition_id: int, key_version: int
+) -> Sequence[Row[int, int, str, bool, float | None, float]]:
     """Every on-time submission that could count: team, whether it was chosen, what was shown, private score."""
     return session.execute(
         select(
@@ -315,3 +317,29 @@ def ranked_teams(session: Session, competition_id: int) -> int:
 def entries_counted(session: Session, competition_id: int) -> int:
     """The sum of all teams' entries: grows with every submission that can change the board, and with nothing else."""
     return session.scalar(select(func.sum(Standing.entries)).where(Standing.competition_id == competition_id)) or 0
+
+
+def standings_of(session: Session, competition_id: int) -> Sequence[Standing]:
+    return session.scalars(select(Standing).where(Standing.competition_id == competition_id)).all()
+
+
+def standings_from_submissions(
+    session: Session, competition_id: int, key_version: int, direction: str
+) -> dict[int, tuple[int, float | None, int | None]]:
+    """Entries, best shown score and the submission that first reached it, by team, from the submissions alone."""
+    best_first = (Score.shown if direction == "lower" else -Score.shown).nulls_last()
+    by_team = {"partition_by": Submission.team_id}
+    ranked = (
+        select(
+            Submission.team_id,
+            Submission.id,
+            Score.shown,
+            func.count().over(**by_team).label("entries"),
+            func.row_number().over(order_by=(best_first, Submission.id), **by_team).label("place"),
+        )
+        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .where(Submission.competition_id == competition_id, Submission.late.is_(False))
+        .subquery()
+    )
+    rows = session.execute(select(ranked).where(ranked.c.place == 1))
+    return {row.team_id: (row.entries, row.shown, row.id) for row in rows}

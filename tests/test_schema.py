@@ -1,0 +1,66 @@
+"""The migrations make exactly the tables that the models describe, and back again."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+
+from unseen_server.db import migrate
+from unseen_server.db.models import Base
+from unseen_server.db.session import Database, wal_is_safe
+
+
+def test_migrations_make_the_models_tables(database_url: str) -> None:
+    with closing(Database(database_url)) as db, db.read() as session:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(session.connection(), opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+        assert migrate.current(db) == migrate.newest()
+
+
+def test_down_and_up_again_leaves_the_same_tables(database_url: str) -> None:
+    with closing(Database(database_url)) as db:
+        before = set(inspect(db.engine).get_table_names())
+        migrate.downgrade(db, "base")
+        assert set(inspect(db.engine).get_table_names()) == {"alembic_version"}
+        migrate.upgrade(db)
+        assert set(inspect(db.engine).get_table_names()) == before
+
+
+def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path, sqlite_template: Path) -> None:
+    with closing(Database(f"sqlite:///{sqlite_template}")) as db, db.read() as session:
+        connection = session.connection()
+
+        def pragma(name: str) -> object:
+            return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+        assert pragma("synchronous") == 2  # FULL
+        assert pragma("foreign_keys") == 1
+        assert pragma("busy_timeout") == 5000
+        expected = "wal" if wal_is_safe(sqlite3.sqlite_version_info[:3]) else "delete"
+        assert pragma("journal_mode") == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [
+        ((3, 40, 1), False),
+        ((3, 44, 5), False),
+        ((3, 44, 6), True),
+        ((3, 45, 0), False),
+        ((3, 50, 6), False),
+        ((3, 50, 7), True),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((3, 52, 0), True),
+        ((4, 0, 0), True),
+    ],
+)
+def test_write_ahead_logging_only_where_it_cannot_corrupt(version: tuple[int, int, int], safe: bool) -> None:
+    assert wal_is_safe(version) is safe
