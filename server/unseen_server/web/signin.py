@@ -10,7 +10,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.errors import BadCsrfToken, BadRequest, Forbidden, TooManyAttempts, WrongPassword
-from unseen_server.services import accounts
+from unseen_server.services import accounts, names
 from unseen_server.services.accounts import Principal, SignedIn
 from unseen_server.web import errors
 from unseen_server.web.context import SESSION_COOKIE, now, parts, signed_in, visitor
@@ -33,7 +33,7 @@ def login() -> AnyResponse:
 @blueprint.post("/login")
 def sign_in() -> AnyResponse:
     _from_our_own_page()
-    name, after = request.form.get("name", ""), local_path(request.form.get("next"))
+    name, after = names.without_controls(request.form.get("name", "")), local_path(request.form.get("next"))
     password = request.form.get("password", "")
     address = request.remote_addr or "unknown"
     try:
