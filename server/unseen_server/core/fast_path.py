@@ -70,7 +70,7 @@ def _read_block(data: bytes | bytearray, start: int, stop: int, expected: Expect
         return None
     text = np.zeros(_PAD + len(block) + 1 + _PAD, np.uint8)
     text[_PAD : _PAD + len(block)] = block
-    if not block.size or block[-1] != ord("\n"):
+    if data[stop - 1] != ord("\n"):  # asked of the data: a last line of two quotes leaves nothing in the block
         text[_PAD + len(block)] = ord("\n")
     cuts = _delimiters(text)
     if not len(cuts) or len(cuts) % 2 or not (text[cuts].view(np.uint16) == _ALTERNATING).all():
