@@ -1,4 +1,4 @@
-"""A server that misbehaves on command, for faults a real one cannot be asked to have; and settings of our own."""
+"""A real server for the module, a server that misbehaves on command for faults no real one can be asked to have."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.installations import Server, install, make_folder, new_sqlite, serving
 
 from unseen import Client, wire
+from unseen_server.config import Config
+from unseen_server.services import accounts
 
 RECEIPT = {
     "ref": 7,
@@ -118,6 +123,30 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
 def client(faulty: FaultyServer) -> Iterator[Client]:
     with Client(faulty.url, "unseen_test", timeout=5) as client:
         yield client
+
+
+class Term(Server):
+    """A real server that outlives a test; each test brings a student of its own, enrolled when first asked for."""
+
+    def token(self, username: str, scope: str | None = None) -> str:
+        made = self.installation
+        if f"{username}:{scope or 'submit'}" not in made.tokens:
+            with made.db.write() as session:
+                user = accounts.add_user(session, username, display_name=username, now=made.now, actor="test")
+                accounts.enrol(session, user, made.course(session), "student", now=made.now, actor="test")
+        return super().token(username, scope)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Term]:
+    home, now = tmp_path_factory.mktemp("term"), datetime.now(UTC)
+    folder = make_folder(home, now=now)
+    with (
+        new_sqlite(home, sqlite_template) as url,
+        closing(install(Config(home=home, database_url=url), folder, now=now)) as installation,
+        serving(installation, processes=1) as server,
+    ):
+        yield Term(server.url, installation, server.process, server.log)
 
 
 @pytest.fixture(autouse=True)

@@ -6,17 +6,23 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
+from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 
-from unseen import Client, LimitReached, NotFound, NotLoggedIn, Refused
+from unseen import Client, LimitReached, NotFound, NotLoggedIn, Refused, cli
 
 
 @pytest.fixture
-def alice(live):
-    with Client(live.url, live.token("alice")) as client:
+def name():
+    """A student of this test alone, so that no test spends another's submissions."""
+    return f"student{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def alice(live, name):
+    with Client(live.url, live.token(name)) as client:
         yield client
 
 
@@ -32,15 +38,18 @@ def rows(sample):
 
 
 @pytest.fixture
-def unseen(live, tmp_path):
-    """The command as Alice runs it, in a folder of its own."""
+def unseen(live, name, tmp_path, monkeypatch, capsys):
+    """The command as the student runs it, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
 
-    def run(*args, stdin=None, **environment):
-        env = {**os.environ, "UNSEEN_URL": live.url, "UNSEEN_TOKEN": live.token("alice"), **environment}
-        command = [sys.executable, "-m", "unseen", *args]
-        return subprocess.run(
-            command, capture_output=True, text=True, encoding="utf-8", env=env, cwd=tmp_path, input=stdin, timeout=120
-        )
+    def run(*args, stdin="", url=live.url, token=None):
+        monkeypatch.setenv("UNSEEN_URL", url)
+        monkeypatch.setenv("UNSEEN_TOKEN", live.token(name) if token is None else token)
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        capsys.readouterr()
+        code = cli.run(list(args))
+        told = capsys.readouterr()
+        return SimpleNamespace(code=code, stdout=told.out, stderr=told.err)
 
     return run
 
@@ -48,9 +57,9 @@ def unseen(live, tmp_path):
 # Python
 
 
-def test_the_token_says_who_it_is(alice):
+def test_the_token_says_who_it_is(alice, name):
     account = alice.whoami()
-    assert account.username == "alice"
+    assert account.username == name
     assert account.token.scope == "submit"
     assert account.courses
 
@@ -173,32 +182,32 @@ def test_the_final_choice_is_kept_and_taken_back(alice, live, sample):
     assert not alice.select(live.slug, []).chosen
 
 
-def test_a_submission_of_others_is_not_found(alice, live, sample):
+def test_a_submission_of_others_is_not_found(alice, live, name, sample):
     ref = alice.submit(live.slug, sample).ref
-    with Client(live.url, live.token("bob")) as bob, pytest.raises(NotFound):
+    with Client(live.url, live.token(f"{name}b")) as bob, pytest.raises(NotFound):
         bob.submission(ref)
 
 
 # The command
 
 
-def test_a_log_in_is_tried_and_kept(live, unseen, own_settings):
-    done = unseen("login", live.url, "--token-stdin", stdin=live.token("alice") + "\n", UNSEEN_TOKEN="")
-    assert done.returncode == 0, done.stderr
-    assert unseen("whoami", UNSEEN_TOKEN="", UNSEEN_URL="").stdout.count("alice") == 1
-    assert unseen("logout").returncode == 0
-    assert unseen("whoami", UNSEEN_TOKEN="").returncode == 4
+def test_a_log_in_is_tried_and_kept(live, unseen, name):
+    done = unseen("login", live.url, "--token-stdin", stdin=live.token(name) + "\n", token="")
+    assert done.code == 0, done.stderr
+    assert unseen("whoami", token="", url="").stdout.count(name)
+    assert unseen("logout").code == 0
+    assert unseen("whoami", token="").code == 4
 
 
 def test_a_log_in_with_a_bad_token_is_not_kept(live, unseen, own_settings):
-    done = unseen("login", live.url, "--token-stdin", stdin="unseen_wrong\n", UNSEEN_TOKEN="")
-    assert done.returncode == 4
+    done = unseen("login", live.url, "--token-stdin", stdin="unseen_wrong\n", token="")
+    assert done.code == 4
     assert not list(own_settings.glob("*"))
 
 
 def test_submitting_from_a_script_gives_json_and_nothing_else(live, unseen, sample):
     done = unseen("submit", str(sample), live.slug, "-m", "script", "--format", "json")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.code, done.stderr) == (0, "")
     receipt = json.loads(done.stdout)
     assert receipt["message"] == "script"
     listed = json.loads(unseen("submissions", live.slug, "--format", "json").stdout)
@@ -219,7 +228,7 @@ def test_everything_listed_comes_in_three_forms(live, unseen, command, form):
     slug = [] if command == "list" else [live.slug]
     quiet = ["-q"] if command == "leaderboard" else []
     done = unseen(command, *slug, "--format", form, *quiet)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.code, done.stderr) == (0, "")
     if form == "json":
         json.loads(done.stdout)
     if form == "csv":
@@ -230,7 +239,7 @@ def test_everything_listed_comes_in_three_forms(live, unseen, command, form):
 def test_a_bad_file_is_told_line_by_line_and_exits_1(live, unseen, tmp_path):
     (tmp_path / "bad.csv").write_text("id;y\n1;2\n")
     done = unseen("validate", "bad.csv", live.slug)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.code, done.stdout) == (1, "")
     assert "unseen validate bad.csv" in done.stderr
 
 
