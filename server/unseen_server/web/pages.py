@@ -90,10 +90,11 @@ def _keep_private(response: Response) -> Response:
 
 @blueprint.errorhandler(NotSignedIn)
 def _sign_in_first(_: NotSignedIn) -> AnyResponse:
-    """Back to the page that was asked for afterwards; a form's own address counts where it also shows the form."""
-    shows = request.url_rule is not None and "GET" in (request.url_rule.methods or ())
-    after = (request.full_path.rstrip("?") if request.method == "GET" else request.path) if shows else None
-    return redirect(url_for("pages.signin.login", next=after), 303)
+    """Back to the page that was asked for afterwards, or to the form that was sent, where there is such a page."""
+    adapter = current_app.create_url_adapter(request)
+    shows = adapter is not None and adapter.test(request.path, "GET")
+    after = request.full_path.rstrip("?") if request.method == "GET" else request.path
+    return redirect(url_for("pages.signin.login", next=after if shows else None), 303)
 
 
 # competitions
