@@ -89,7 +89,7 @@ def test_the_deadline_is_local_to_its_zone():
 
 
 def test_pages_are_kept_by_name_and_language():
-    assert read().pages["overview", "en"] == "# Overview"
+    assert read(overview__md="\ufeff# Overview").pages["overview", "en"] == "# Overview"
     assert read().pages["overview", "zh-Hant"] == "# 概覽"
 
 
@@ -203,6 +203,7 @@ def test_a_missing_file_is_named(name):
         ("solution.csv", "7.25", "1e999", "line 3: “minutes” is infinite"),
         ("solution.csv", "7.25", "1_0", "line 3: “minutes” is “1_0”, which is not a number."),
         ("solution.csv", "7.25", "７", "line 3: “minutes” is “７”, which is not a number."),
+        ("solution.csv", "7.25", "٧", "line 3: “minutes” is “٧”, which is not a number."),
         ("solution.csv", "7.25", "20.5", "the label 20.5 of the id “9” is outside the bounds"),
         ("solution.csv", "Public", "Private", "no row is Public"),
         ("solution.csv", "Public", "public", "must be Public, Private or Ignored"),
@@ -247,6 +248,13 @@ def test_a_baseline_file_must_be_one_that_a_student_could_submit():
     assert "baselines/a.csv, line 2" in sentences(
         **{"competition.toml": declared, "baselines/a.csv": "id,minutes\n9,x\n"}
     )
+
+
+def test_baselines_have_names_of_their_own_and_no_unknown_settings():
+    lines = ["[[baseline]]", 'name = "a"', 'tier = "boss"', 'file = "baselines/a.csv"'] * 2
+    told = sentences(competition__toml=toml(*lines, "colour = 1"))
+    assert "baseline names must differ." in told
+    assert "baseline 2: colour is no setting." in told
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
@@ -326,6 +334,17 @@ def test_an_encrypted_zip_is_refused():
     content[central + 8] |= 1
     with pytest.raises(BadBundle, match="cannot be unpacked"):
         read_zip(bytes(content))
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_an_uncommon_packing_is_refused(packing):
+    with pytest.raises(BadBundle, match="uncommon way"):
+        read_zip(zipped(FOLDER, compression=packing))
+
+
+def test_a_file_without_a_name_is_no_file():
+    content = zipped({"x.md": ""} | FOLDER).replace(b"x.md", b"\0.md")
+    assert read_zip(content).unused == ("",)
 
 
 def test_two_files_of_one_name_are_refused():
@@ -645,6 +664,15 @@ def test_unlike_halves_are_noticed(tmp_path):
     split = [[i, y, "Public" if float(y) > middle else "Private"] for i, y, _ in rows[1:]]
     report = check_bundle(changed(tmp_path, bundle, solution=[rows[0], *split]), NOW)
     assert "Kolmogorov-Smirnov 1.00" in finding(report, "unlike_halves").message
+    assert finding(report, "unlike_halves").level == "warning"
+
+
+def test_halves_of_one_mean_but_another_spread_are_noticed(tmp_path):
+    bundle = sound(tmp_path)
+    low, high = np.quantile(bundle.key.labels, [0.25, 0.75])
+    rows = rows_of(tmp_path / "Lecture length!" / "solution.csv")
+    split = [[i, y, "Public" if low < float(y) < high else "Private"] for i, y, _ in rows[1:]]
+    report = check_bundle(changed(tmp_path, bundle, solution=[rows[0], *split]), NOW)
     assert finding(report, "unlike_halves").level == "warning"
 
 

@@ -82,7 +82,11 @@ def read_zip(content: bytes, *, largest: int = LARGEST_BUNDLE) -> Bundle:
 
 
 def _unpack(archive: zipfile.ZipFile, largest: int, problems: Problems) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    members = {m.filename: m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")}
+    members = {
+        m.filename: m
+        for m in archive.infolist()
+        if not m.filename.endswith("/") and not m.filename.startswith("__MACOSX/")
+    }
     if len(archive.infolist()) > _MOST_MEMBERS or len(set(archive.namelist())) < len(archive.infolist()):
         problems.add("bad_zip", "it has too many files, or one twice.", file="the zip")
     for name in members:
@@ -103,6 +107,8 @@ def _unpack(archive: zipfile.ZipFile, largest: int, problems: Problems) -> tuple
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: int) -> bytes:
     """The bytes of a member; ValueError as soon as there are more than `room`, whatever the zip declares."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("it is packed in an uncommon way; use the ordinary one, deflate")
     content = bytearray()
     with archive.open(member) as stream:
         while chunk := stream.read(_CHUNK):

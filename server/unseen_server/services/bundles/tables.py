@@ -15,7 +15,7 @@ from unseen_server.core.expected import LONGEST_ID
 from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.names import printable
 
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LARGEST_FIELD = 10_000_000  # characters
 
 
