@@ -21,9 +21,12 @@ import numpy as np
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.orm import Session
 
 from unseen_server.app import create_app
 from unseen_server.config import Config
+from unseen_server.core.splits import PUBLIC
+from unseen_server.db.models import Course
 from unseen_server.db.session import Database
 from unseen_server.services import accounts, bundles, courses, launching
 from unseen_server.services.accounts import SERVER, Principal
@@ -168,6 +171,15 @@ class Installation:
 
     def upload(self, content: bytes, key: str | None = None, message: str = "", name: str = "p.csv") -> Upload:
         return Upload(content, name, message, key)
+
+    def noisy_in_public(self, spread: float, seed: int = 0) -> bytes:
+        """Predictions that know nothing of a private label: so far from the public ones, random elsewhere."""
+        rng, key = np.random.default_rng(seed), self.bundle.key
+        public = key.labels + spread * rng.standard_normal(len(key.ids))
+        return self.file(np.where(key.usage == PUBLIC, public, rng.uniform(30, 80, len(key.ids))))
+
+    def course(self, session: Session) -> Course:
+        return courses.course_named(session, COURSE)
 
     def pass_deadline(self) -> None:
         self.now = self.bundle.settings.deadline + timedelta(seconds=1)

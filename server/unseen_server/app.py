@@ -13,7 +13,7 @@ from unseen_server.services.keys import KeyRing
 from unseen_server.web import api, errors, pages
 from unseen_server.web.context import Parts
 
-FORM_FIELDS_IN_MEMORY = 64 * 1024
+FORM_FIELDS_IN_MEMORY = 512 * 1024  # less than two of the parser's chunks of 64 KiB would refuse files, too
 FORM_PARTS = 20
 
 HEADERS = {

@@ -103,7 +103,10 @@ class BadBundle(_WithProblems):
 
 class UnsupportedFile(Refusal):
     code = "unsupported_file"
-    template = "{file_name} is not a prediction file this competition reads. Upload a .csv, a .csv.gz, or a .zip holding one .csv."
+    template = (
+        "{file_name} is not a prediction file this competition reads. "
+        "Upload a .csv, a .csv.gz, or a .zip holding one .csv."
+    )
 
 
 class FileTooLarge(Refusal):
@@ -118,7 +121,10 @@ class NotSignedIn(Refusal):
 
 class WrongPassword(Refusal):
     code = "wrong_password"
-    template = "That name and password do not belong together. Check both and try again, or ask your course staff to reset the password."
+    template = (
+        "That name and password do not belong together. "
+        "Check both and try again, or ask your course staff to reset the password."
+    )
 
 
 class Forbidden(Refusal):
@@ -133,12 +139,18 @@ class BadCsrfToken(Forbidden):
 
 class TokenScopeTooSmall(Forbidden):
     code = "token_scope"
-    template = "This token may not do that: it has the scope “{scope}” and “{needed}” is needed. Make another token with that scope."
+    template = (
+        "This token may not do that: it has the scope “{scope}” and “{needed}” is needed. "
+        "Make another token with that scope."
+    )
 
 
 class NotEnrolled(Forbidden):
     code = "not_enrolled"
-    template = "You are not enrolled in {course}, the course this competition belongs to. Ask its staff to put you on the list."
+    template = (
+        "You are not enrolled in {course}, the course this competition belongs to. "
+        "Ask its staff to put you on the list."
+    )
 
 
 class StaffOnly(Forbidden):
@@ -204,7 +216,10 @@ class DailyLimitReached(LimitReached):
 
 class TotalLimitReached(LimitReached):
     code = "total_limit_reached"
-    template = "You have used all {total_limit} submissions of this competition. Choose your final submissions among those you have."
+    template = (
+        "You have used all {total_limit} submissions of this competition. "
+        "Choose your final submissions among those you have."
+    )
     members = ("resets_at", "retry_after", "total_limit")
 
 
@@ -212,7 +227,7 @@ class TooManyRejected(LimitReached):
     code = "too_many_rejected"
     template = (
         "{limit} files were rejected within an hour, so uploads pause for {wait}. "
-        "No submission was used. Check the file on your side with `unseen validate` against sample_submission.csv meanwhile."
+        "No submission was used. Compare the file with sample_submission.csv meanwhile."
     )
 
 
@@ -223,9 +238,15 @@ class TooManyAttempts(LimitReached):
 
 class Busy(Refusal):
     code = "busy"
-    template = "The server is busy right now and nothing was counted. Try again in a few seconds; repeating the request is safe."
+    template = (
+        "The server is busy right now and nothing was counted. "
+        "Try again in a few seconds; repeating the request is safe."
+    )
 
 
 class StorageFull(Refusal):
     code = "storage_full"
-    template = "The server cannot store anything right now; nothing was counted. Tell the course staff that its disk is full."
+    template = (
+        "The server cannot store anything right now; nothing was counted. "
+        "Tell the course staff that its disk is full."
+    )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
-
 from sqlalchemy import Row, and_, func, or_, select
 from sqlalchemy.orm import Session
 
@@ -221,14 +219,14 @@ def shown_score(session: Session, submission_id: int, key_version: int) -> float
     )
 
 
-def private_scores_of(session: Session, submission_ids: Sequence[int], key_version: int) -> dict[int, float]:
-    """Private scores by submission; to be asked only of a revealed competition, or by the reveal itself."""
+def private_scores_of_team(session: Session, team_id: int, key_version: int) -> dict[int, float]:
+    """Private scores by submission; to be asked only of a revealed competition."""
     rows = session.execute(
-        select(PrivateScore.submission_id, PrivateScore.value).where(
-            PrivateScore.submission_id.in_(submission_ids), PrivateScore.key_version == key_version
-        )
+        select(PrivateScore.submission_id, PrivateScore.value)
+        .join(Submission, Submission.id == PrivateScore.submission_id)
+        .where(Submission.team_id == team_id, PrivateScore.key_version == key_version)
     )
-    return dict(rows.tuples())
+    return {row.submission_id: row.value for row in rows}
 
 
 def submitted_content(session: Session, submission_id: int) -> bytes:

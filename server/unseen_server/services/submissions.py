@@ -47,7 +47,7 @@ def own_submissions(db: Database, *, slug: str, principal: Principal, limit: int
         if team is None:
             return []
         rows = queries.submissions_of_team(session, team.id, competition.key_version, limit)
-        private = _private_scores(session, competition, [submission.id for submission, _ in rows])
+        private = _private_scores(session, competition, team.id)
         return [_as_own(submission, shown, private) for submission, shown in rows]
 
 
@@ -57,7 +57,7 @@ def own_submission(db: Database, *, ref: int, principal: Principal) -> OwnSubmis
         submission = _of_member(session, ref, principal)
         competition = session.get_one(Competition, submission.competition_id)
         shown = queries.shown_score(session, submission.id, competition.key_version)
-        return _as_own(submission, shown, _private_scores(session, competition, [submission.id]))
+        return _as_own(submission, shown, _private_scores(session, competition, submission.team_id))
 
 
 def own_file(db: Database, *, ref: int, principal: Principal) -> UploadedFile:
@@ -80,11 +80,11 @@ def _of_member(session: Session, ref: int, principal: Principal) -> Submission:
     return submission
 
 
-def _private_scores(session: Session, competition: Competition, refs: list[int]) -> dict[int, float]:
+def _private_scores(session: Session, competition: Competition, team_id: int) -> dict[int, float]:
     """Asked of the database only once the competition is revealed."""
     if competition.revealed_at is None:
         return {}
-    return queries.private_scores_of(session, refs, competition.key_version)
+    return queries.private_scores_of_team(session, team_id, competition.key_version)
 
 
 def _as_own(submission: Submission, shown: float | None, private: dict[int, float]) -> OwnSubmission:

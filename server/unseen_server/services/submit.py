@@ -155,7 +155,7 @@ def _tidied(upload: Upload) -> Upload:
         )
     return Upload(
         content=upload.content,
-        file_name=names.without_controls(upload.file_name)[-LONGEST_FILE_NAME:] or "predictions.csv",
+        file_name=names.without_controls(upload.file_name)[-LONGEST_FILE_NAME:],
         message=names.without_controls(upload.message),
         idempotency_key=key,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import Any, TypeVar
 
 import msgspec
@@ -117,8 +118,10 @@ def new_submission(slug: str) -> Response:
     sent = request.files.get("file")
     if sent is None:
         raise BadRequest(reason="No file came along. Send it as the multipart field “file”.")
+    with closing(sent):
+        content = sent.read()
     upload = Upload(
-        content=sent.read(),
+        content=content,
         file_name=sent.filename or "",
         message=request.form.get("message", ""),
         idempotency_key=request.headers.get("Idempotency-Key"),
@@ -149,12 +152,12 @@ def submissions(slug: str) -> Response:
     return json_reply({"submissions": mine})
 
 
-@blueprint.get("/submissions/<int:ref>")
+@blueprint.get("/submissions/<int(max=2147483647):ref>")
 def submission(ref: int) -> Response:
     return json_reply(own.own_submission(parts().db, ref=ref, principal=signed_in()))
 
 
-@blueprint.get("/submissions/<int:ref>/file")
+@blueprint.get("/submissions/<int(max=2147483647):ref>/file")
 def submission_file(ref: int) -> Response:
     uploaded = own.own_file(parts().db, ref=ref, principal=signed_in())
     response = Response(uploaded.content, mimetype="application/octet-stream")

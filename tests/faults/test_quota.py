@@ -1,0 +1,75 @@
+"""The daily limit under attack: many uploads at once, through several processes, and never one too many."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx2
+import pytest
+from sqlalchemy import text
+from tests.installations import Installation, install, make_folder, serving
+
+from unseen_server.config import Config
+from unseen_server.services import accounts
+
+AT_ONCE = 8
+LIMIT = 3
+TRIALS = 200 if os.environ.get("UNSEEN_LONG") else 50
+
+
+@pytest.fixture
+def crowded(database_url: str, tmp_path: Path) -> Iterator[Installation]:
+    """An installation with one student per trial and a small daily limit."""
+    now = datetime.now(UTC)
+    folder = make_folder(tmp_path / "bundle", now=now, daily_limit=LIMIT)
+    with closing(install(Config(home=tmp_path, database_url=database_url), folder, now=now)) as installation:
+        with installation.db.write() as session:
+            course = installation.course(session)
+            for trial in range(TRIALS):
+                user = accounts.add_user(session, f"student{trial}", now=now, actor="test")
+                accounts.enrol(session, user, course, "student", now=now, actor="test")
+        yield installation
+
+
+def upload(client: httpx2.Client, url: str, content: bytes, token: str) -> int:
+    reply = client.post(
+        url, files={"file": ("p.csv", content)}, headers={"Authorization": f"Bearer {token}"}, timeout=60
+    )
+    return reply.status_code
+
+
+@pytest.mark.slow
+def test_parallel_uploads_through_two_processes_never_pass_the_limit(crowded: Installation) -> None:
+    content = crowded.file(50.0)
+    with serving(crowded, processes=2) as server, httpx2.Client() as client, ThreadPoolExecutor(AT_ONCE) as pool:
+        url = f"{server.url}/api/competitions/{crowded.slug}/submissions"
+        for trial in range(TRIALS):
+            token = crowded.token(f"student{trial}")
+            before = [upload(client, url, content, token) for _ in range(LIMIT - 1)]
+            assert before == [201] * (LIMIT - 1)
+            statuses = Counter(pool.map(lambda _: upload(client, url, content, token), range(AT_ONCE)))  # noqa: B023
+            assert statuses == {201: 1, 429: AT_ONCE - 1}, f"trial {trial}"
+    with crowded.db.read() as session:
+        most = session.execute(text("SELECT count(*) FROM submissions GROUP BY team_id")).scalars().all()
+    assert most == [LIMIT] * TRIALS
+
+
+@pytest.mark.slow
+def test_the_same_key_sent_many_times_at_once_counts_once(crowded: Installation) -> None:
+    content, token = crowded.file(50.0), crowded.token("alice")
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "once"}
+    with serving(crowded, processes=2) as server, httpx2.Client() as client, ThreadPoolExecutor(AT_ONCE) as pool:
+        url = f"{server.url}/api/competitions/{crowded.slug}/submissions"
+
+        def send(_: int) -> tuple[int, str]:
+            reply = client.post(url, files={"file": ("p.csv", content)}, headers=headers, timeout=60)
+            return reply.status_code, reply.text
+
+        replies = set(pool.map(send, range(AT_ONCE)))
+    assert [status for status, _ in replies] == [201]

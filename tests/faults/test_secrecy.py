@@ -1,0 +1,128 @@
+"""Before the reveal no byte a student receives depends on a private label."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from tests.core.prediction_files import FILES
+from tests.installations import Installation, install, make_folder, new_sqlite
+from werkzeug.test import TestResponse
+
+from unseen_server.config import Config
+
+SECRET_SHIFT = 13.0
+
+
+def change_private_labels(folder: Path) -> None:
+    """Another world: the same competition in which the private rows turn out differently."""
+    file = folder / "solution.csv"
+    with file.open(newline="") as source:
+        header, *rows = csv.reader(source)
+    for row in rows:
+        if row[2] == "Private":
+            row[1] = f"{float(row[1]) + SECRET_SHIFT:.1f}"
+    with file.open("w", newline="") as target:
+        csv.writer(target, lineterminator="\n").writerows([header, *rows])
+
+
+@pytest.fixture
+def worlds(tmp_path: Path, sqlite_template: Path) -> Iterator[tuple[Installation, Installation]]:
+    """Two installations that differ in private labels only."""
+    made = []
+    for name in ("one", "two"):
+        home = tmp_path / name
+        folder = make_folder(home)
+        if made:
+            change_private_labels(folder)
+        with new_sqlite(home, sqlite_template) as url:
+            made.append(install(Config(home=home, database_url=url, secret_key="the same"), folder))
+        # The seal is a salted hash of the whole key: its random salt hides the labels and differs everywhere.
+        with made[-1].db.write() as session:
+            session.execute(text("UPDATE competitions SET seal = 'sealed'"))
+    with closing(made[0]), closing(made[1]):
+        yield made[0], made[1]
+
+
+def everything_a_student_can_ask(installation: Installation) -> Iterator[TestResponse]:
+    """Uploads good and bad, looks at every route, chooses finals, comes late, closes: all but the reveal."""
+    slug, alice = installation.slug, installation.client("alice")
+    ids = [installation.client(who) for who in ("bob", "carol")]
+    for n, client in enumerate([alice, *ids, alice]):
+        yield upload(client, slug, installation.noisy_in_public(4.0 + n, n))
+    for case in FILES[::7]:
+        yield upload(alice, slug, case.data, case.file_name)
+    yield from looks(installation, alice)
+    yield alice.put(f"/api/competitions/{slug}/final", json={"refs": [1]})
+    yield from looks(installation, installation.client())
+    installation.pass_deadline()
+    yield upload(alice, slug, installation.noisy_in_public(1.0, 9))
+    yield from looks(installation, alice)
+
+
+def upload(client: FlaskClient, slug: str, content: bytes, name: str = "p.csv") -> TestResponse:
+    return client.post(f"/api/competitions/{slug}/submissions", data={"file": (io.BytesIO(content), name)})
+
+
+def looks(installation: Installation, client: FlaskClient) -> Iterator[TestResponse]:
+    """Every GET route there is, with every value its parts can take here."""
+    values = {
+        "slug": [installation.slug],
+        "name": ["train.csv", "test.csv", "sample_submission.csv", "solution.csv"],
+        "ref": [1, 2, 99],
+        "filename": ["style.css"],
+    }
+    for rule in sorted(installation.app.url_map.iter_rules(), key=str):
+        if "GET" not in (rule.methods or ()):
+            continue
+        paths = [str(rule.rule)]
+        for argument in rule.arguments:
+            paths = [re.sub(rf"<(\w+:)?{argument}>", str(value), path) for path in paths for value in values[argument]]
+        for path in paths:
+            yield client.get(path, buffered=True)
+            if "leaderboard" in path:
+                for query in ("board=private", "format=csv", "board=private&format=csv"):
+                    yield client.get(f"{path}?{query}")
+
+
+def as_seen(response: TestResponse) -> tuple[object, ...]:
+    headers = sorted((name, value) for name, value in response.headers if name not in ("Date", "Set-Cookie"))
+    # An upload form carries a random idempotency key of its own.
+    body = re.sub(rb'(name="idempotency_key" value=")[^"]*', rb"\1", response.data)
+    return response.request.path, response.status, headers, body
+
+
+def test_two_worlds_that_differ_in_private_labels_answer_alike(worlds: tuple[Installation, Installation]) -> None:
+    one, two = worlds
+    assert (one.bundle.key.labels != two.bundle.key.labels).sum() == one.bundle.key.n_private
+    seen = 0
+    for a, b in zip(everything_a_student_can_ask(one), everything_a_student_can_ask(two), strict=True):
+        assert as_seen(a) == as_seen(b)
+        seen += 1
+    assert seen > 100
+
+
+def test_the_worlds_do_differ_once_they_are_revealed(worlds: tuple[Installation, Installation]) -> None:
+    boards = []
+    for installation in worlds:
+        upload(installation.client("alice"), installation.slug, installation.noisy_in_public(4.0, 1))
+        installation.pass_deadline()
+        assert installation.client("teacher").post(f"/api/competitions/{installation.slug}/reveal").status_code == 200
+        boards.append(
+            installation.client("alice").get(f"/api/competitions/{installation.slug}/leaderboard?board=private").data
+        )
+    assert boards[0] != boards[1]
+
+
+def test_hidden_files_are_served_by_no_path(installation: Installation) -> None:
+    client = installation.client("alice")
+    for name in ("solution.csv", "competition.toml", "../solution.csv", "..%2fsolution.csv", "baselines/a.csv"):
+        url = f"/api/competitions/{installation.slug}/files/{name}"
+        assert client.get(url).status_code == 404
