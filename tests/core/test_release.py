@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unseen_server.core.errors import BadRequest
+from unseen_server.core.metrics import METRICS
 from unseen_server.core.release import (
     Constants,
     check_release,
@@ -94,6 +95,13 @@ def test_the_constants_a_competition_keeps_give_the_same_grid_again():
 )
 def test_without_a_standard_error_the_step_is_about_two_significant_digits(metric, losses, score, grid):
     assert constants(metric, np.array(losses), baseline_score=score).grid == grid
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_means_and_directions_are_those_of_the_metrics(name):
+    c = constants(name, np.array([1.0, 3.0]))
+    assert (c.standard_error is not None) == METRICS[name].is_mean
+    assert c.direction == METRICS[name].direction
 
 
 def test_a_perfect_baseline_leaves_two_significant_digits():

@@ -159,13 +159,13 @@ def _halves(bundle: Bundle) -> Iterator[Finding]:
     key = bundle.key
     public, private = key.labels[key.usage == PUBLIC], key.labels[key.usage == PRIVATE]
     n, m = len(public), len(private)
-    D = largest_gap(public, private)
-    # Smirnov 1948: P(D > c sqrt((n + m) / (n m))) is about 2 exp(-2 c^2), .001 for c = 1.95
-    if D > 1.95 * math.sqrt((n + m) / (n * m)):
-        message = f"Public and private labels differ (Kolmogorov-Smirnov {D:.2f}): the public board will mislead."
+    gap = largest_gap(public, private)
+    # Smirnov 1948: P(gap > c sqrt((n + m) / (n m))) is about 2 exp(-2 c^2), .001 for c = 1.95
+    if gap > 1.95 * math.sqrt((n + m) / (n * m)):
+        message = f"Public and private labels differ (Kolmogorov-Smirnov {gap:.2f}): the public board will mislead."
         yield Finding("warning", "unlike_halves", message)
     else:
-        yield Finding("ok", "unlike_halves", f"Public and private labels are alike (Kolmogorov-Smirnov {D:.2f}).")
+        yield Finding("ok", "unlike_halves", f"Public and private labels are alike (Kolmogorov-Smirnov {gap:.2f}).")
 
 
 def largest_gap(a: Floats, b: Floats) -> float:
