@@ -76,7 +76,7 @@ class Texts:
         return self._position_of.get(text, -1)
 
     def positions(self, texts: Sequence[str]) -> Positions:
-        """Position of each text, -1 for a stranger; (m,) to (m,)."""
+        """Position of each text; (m,) to (m,). A stranger's is -1."""
         return np.array(list(map(self._position_of.get, texts, repeat(-1))))
 
     def are_at(self, row: int, texts: Sequence[str]) -> bool:
@@ -129,13 +129,12 @@ class Numbering:
         return int(self.positions(np.array([number]))[0])
 
     def positions(self, numbers: NDArray[np.int64]) -> Positions:
-        """Position of each number, -1 where it is none of ours; (m,) to (m,)."""
+        """Position of each number; (m,) to (m,). Where one is a stranger, some are -1."""
         if self._table is not None:
             offsets = numbers - self._lowest
-            inside = (offsets >= 0) & (offsets < len(self._table))
-            if inside.all():
-                return self._table[offsets]
-            return np.where(inside, self._table[np.where(inside, offsets, 0)], -1)
+            if offsets.view(np.uint64).max() >= len(self._table):  # a negative offset is a huge one
+                return np.full(len(numbers), -1)
+            return offsets if self._is_range else self._table[offsets]
         order, ascending = self._sorted
         found = np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)
         return np.where(ascending[found] == numbers, order[found], -1)
@@ -156,6 +155,10 @@ class Numbering:
         table = np.full(span, -1, np.int32)
         table[self.numbers - self._lowest] = np.arange(len(self.numbers), dtype=np.int32)
         return table
+
+    @cached_property
+    def _is_range(self) -> bool:
+        return bool((np.diff(self.numbers) == 1).all())
 
     @cached_property
     def _sorted(self) -> tuple[Positions, NDArray[np.int64]]:

@@ -5,7 +5,7 @@ unevaluated pair high + low, and pairs are added along one fixed tree, so that a
 within one unit in the last place of the true quotient.
 
     a + b = s + e    TwoSum       Knuth, The Art of Computer Programming 2, section 4.2.2, theorem B
-    a * b = p + e    TwoProduct   Dekker, A floating-point technique for extending the available precision, 1971
+    s = h + l        splitting    Dekker, A floating-point technique for extending the available precision, 1971
     pairwise sums                 Higham, Accuracy and Stability of Numerical Algorithms, section 4.2
 """
 
@@ -25,13 +25,13 @@ from unseen_server.core.splits import PRIVATE, PUBLIC
 Floats = NDArray[np.float64]
 
 LARGEST_MAGNITUDE = 1e70  # labels and bounds stay below: the sum of squares of squares must not reach 1.8e308
-_ROWS_AT_ONCE = 1 << 15  # temporaries of 256 KiB stay in the second-level cache
+_ROWS_AT_ONCE = 1 << 16  # large enough that calls cost little, small enough for the processor's caches
 _TREE_TOP = 64  # what the vectorised tree leaves to math.fsum, which is exact
-_SPLITTER = 134217729.0  # 2^27 + 1: cuts a float64 into two halves of 26 bits
+_SPLITTER = 134217729.0  # 2^27 + 1: leaves the upper 26 bits of a float64
 
 
 class Pair(NamedTuple):
-    """Numbers at twice the precision: the unevaluated sum high + low, each (n,)."""
+    """Numbers at twice the precision: the unevaluated sum high + low, each (n,), with high the far larger."""
 
     high: Floats
     low: Floats
@@ -121,7 +121,7 @@ class _Sums:
         high, low = losses.high[chosen], losses.low[chosen]
         self.n += len(chosen)
         self.parts += _pairwise_sums(Pair(high, low))
-        self.parts_of_squares += _pairwise_sums(Pair(high * high, np.zeros_like(low)))
+        self.parts_of_squares += _plain_pairwise_sums((high + low) ** 2)
 
     def half_score(self, metric: Metric, labels: Callable[[], Floats]) -> HalfScore:
         if self.n == 0:
@@ -137,10 +137,19 @@ def _pairwise_sums(x: Pair) -> list[float]:
         half, odd = divmod(len(high), 2)
         if odd:
             high, low = np.append(high, 0.0), np.append(low, 0.0)
-            half += 1
-        s, e = _two_sum(high[:half], high[half:])
-        high, low = s, e + (low[:half] + low[half:])
+        middle = half + odd
+        high, e = _two_sum(high[:middle], high[middle:])
+        low = e + (low[:middle] + low[middle:])
     return [*high.tolist(), *low.tolist()]
+
+
+def _plain_pairwise_sums(x: Floats) -> list[float]:
+    """The same tree with one rounding at each node, for sums that are needed to fewer digits."""
+    while len(x) > _TREE_TOP:
+        half, odd = divmod(len(x), 2)
+        x = np.append(x, 0.0) if odd else x
+        x = x[: half + odd] + x[half + odd :]
+    return list(x.tolist())
 
 
 def _exact_sum(parts: list[float]) -> Fraction:
@@ -156,23 +165,26 @@ def _two_sum(a: Floats, b: Floats) -> Pair:
     return Pair(s, (a - (s - t)) + (b - t))
 
 
-def _squares(x: Pair) -> Pair:
-    """(s + e)^2 = s^2 + 2 s e, with s^2 = p + q exactly (Dekker); e^2 is below the 106th bit."""
-    s, e = x
-    c = _SPLITTER * s
-    a = c - (c - s)
-    b = s - a  # s = a + b, 26 bits each
-    p = s * s
-    q = ((a * a - p) + 2.0 * a * b) + b * b
-    return Pair(p, q + 2.0 * s * e)
+def _two_difference(a: Floats, b: Floats) -> Pair:
+    """a - b = s + e exactly (Knuth)."""
+    s = a - b
+    t = s - a
+    return Pair(s, (a - (s - t)) - (b + t))
 
 
 def _squared_errors(labels: Floats, predictions: Floats) -> Pair:
-    return _squares(_two_sum(labels, -predictions))
+    """(s + e)^2 = h^2 + l (s + h) + 2 s e, where s = h + l is cut in two by Dekker's splitter.
+
+    h has 26 bits, so that h^2 is exact; the other two terms are 2^-26 of it, and their rounding 2^-79; e^2 is 2^-106.
+    """
+    s, e = _two_difference(labels, predictions)
+    c = _SPLITTER * s
+    h = c - (c - s)
+    return Pair(h * h, (s - h) * (s + h) + (s + s) * e)
 
 
 def _absolute_errors(labels: Floats, predictions: Floats) -> Pair:
-    s, e = _two_sum(labels, -predictions)
+    s, e = _two_difference(labels, predictions)
     return Pair(np.abs(s), np.where(s < 0, -e, e))
 
 
