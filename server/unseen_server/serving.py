@@ -31,6 +31,7 @@ def serve(config: Config, *, host: str, port: int, processes: int, threads: int)
     """Serve until SIGTERM or SIGINT; then finish what is under way and return."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     listening = _listen(host, port)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is what a queue is for
     print(f"Serving on http://{_shown(host)}:{port} (Ctrl-C stops)", file=sys.stderr, flush=True)  # noqa: T201
     if processes == 1 or not hasattr(os, "fork"):
         _work(config, listening, threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -51,6 +52,7 @@ def unseen_server() -> None:
 
 def main() -> None:
     """Run a command; a refusal prints its sentences and exits with 1."""
+    os.umask(0o077)  # what is written here holds hidden labels, and is for its owner alone
     try:
         unseen_server(standalone_mode=False)
     except Refusal as refusal:

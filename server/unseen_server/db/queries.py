@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+
 from sqlalchemy import Row, and_, func, or_, select
 from sqlalchemy.orm import Session
 

@@ -130,7 +130,7 @@ def _set_cookie(response: AnyResponse, started: SignedIn) -> None:
     response.set_cookie(
         SESSION_COOKIE,
         started.secret,
-        expires=started.expires_at,
+        max_age=started.expires_at - now(),
         secure=request.is_secure or public.startswith("https:"),
         httponly=True,
         samesite="Lax",
