@@ -1,0 +1,210 @@
+"""The pages in a real browser."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.installations import Build, Installation, Server
+from tests.web.test_pages import OWN_PAGES, PASSWORD, add, address, send
+from werkzeug.serving import make_server
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+REFRESH = 16_000  # milliseconds: a little more than a board waits before it asks again
+REFUSED = "status of 400"  # Chromium writes every refused answer to the console
+LONG_NAME = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser: {CHROMIUM} is missing")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Site:
+    """An installation that answers at `url`, served from this process, which starts sooner than a server of its own."""
+
+    url: str
+    made: Installation
+
+    @property
+    def board(self) -> str:
+        return address(self.made, "/leaderboard")
+
+
+@pytest.fixture
+def site(build: Build) -> Iterator[Site]:
+    made = build()
+    server = make_server("127.0.0.1", 0, made.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Site(f"http://127.0.0.1:{server.server_port}", made)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Open]:
+    """Open an address, in a new window where none is given; whatever the console complains of fails the test."""
+    complaints: list[str] = []
+    windows = []
+
+    def open_(url: str, page: Page | None = None, **window: object) -> Page:
+        if page is None:
+            windows.append(chromium.new_context(**window))
+            page = windows[-1].new_page()
+            page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.clock.install()
+        page.goto(url)
+        return page
+
+    yield open_
+    for window in windows:
+        window.close()
+    assert [said for said in complaints if REFUSED not in said] == []
+
+
+def send_noisy(site: Site, spread: float, who: str) -> None:
+    send(site.made, site.made.noisy(spread), who)
+
+
+def sign_in(page: Page) -> None:
+    page.get_by_label("User name or e-mail").fill("dora")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.locator("main").get_by_role("button", name="Sign in").click()
+
+
+def test_a_board_refreshes_itself_when_a_better_file_comes_in(site: Site, open_page: Open) -> None:
+    send_noisy(site, 8.0, "alice")
+    page = open_page(site.url + site.board)
+    page.evaluate("window.sameDocument = true")
+    rows = page.locator("[data-team]")
+    expect(rows).to_have_count(1)
+    send_noisy(site, 1.0, "bob")
+    page.clock.run_for(REFRESH)
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_have_attribute("data-team", "Bob")
+    assert "changed" in str(rows.first.get_attribute("class"))
+    assert page.evaluate("window.sameDocument")
+
+
+def test_a_row_that_stays_the_same_is_not_marked_as_changed(site: Site, open_page: Open) -> None:
+    send_noisy(site, 1.0, "alice")
+    page = open_page(site.url + site.board)
+    send_noisy(site, 8.0, "bob")
+    page.clock.run_for(REFRESH)
+    expect(page.locator(".changed")).to_have_count(1)
+    expect(page.locator(".changed")).to_have_attribute("data-team", "Bob")
+
+
+def test_a_refresh_keeps_the_place_and_the_focus(site: Site, open_page: Open) -> None:
+    send_noisy(site, 8.0, "alice")
+    add(site.made, "dora", "Dora")
+    send_noisy(site, 5.0, "dora")
+    page = open_page(site.url + "/login", viewport={"width": 600, "height": 300})
+    sign_in(page)
+    open_page(site.url + site.board, page=page)
+    page.get_by_role("link", name="Your place").focus()
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("scrollY > 0")
+    before = page.evaluate("scrollY")
+    send_noisy(site, 1.0, "bob")
+    page.clock.run_for(REFRESH)
+    expect(page.locator("[data-team]")).to_have_count(3)
+    assert page.evaluate("scrollY") == before
+    expect(page.get_by_role("link", name="Your place: 2 of 3")).to_be_focused()
+
+
+def test_a_board_says_when_the_server_is_gone_and_goes_on_when_it_is_back(site: Site, open_page: Open) -> None:
+    page = open_page(site.url + site.board)
+    page.route("**/leaderboard", lambda route: route.fulfill(status=400, body=""))
+    page.clock.run_for(REFRESH)
+    expect(page.locator("#offline")).to_be_visible()
+    page.unroute("**/leaderboard")
+    page.clock.run_for(REFRESH)
+    expect(page.locator("#offline")).to_be_hidden()
+
+
+def test_nothing_moves_for_those_who_asked_for_calm(site: Site, open_page: Open) -> None:
+    page = open_page(site.url + site.board, reduced_motion="reduce")
+    send_noisy(site, 1.0, "bob")
+    page.clock.run_for(REFRESH)
+    cell = page.locator(".changed td").first
+    assert cell.evaluate("cell => getComputedStyle(cell).animationName") == "none"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_scrolls_sideways_on_a_phone(site: Site, open_page: Open, scheme: str) -> None:
+    add(site.made, "dora", LONG_NAME)
+    send_noisy(site, 1.0, "dora")
+    page = open_page(site.url + "/login", viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    sign_in(page)
+    below = [address(site.made, name) for name in OWN_PAGES]
+    for path in ("/competitions", *below, site.board + "?projector=1", "/account"):
+        open_page(site.url + path, page=page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_the_dark_scheme_is_dark(site: Site, open_page: Open) -> None:
+    paper = {}
+    for scheme in ("light", "dark"):
+        page = open_page(site.url + site.board, color_scheme=scheme)
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        paper[scheme] = np.mean([int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")])
+    assert paper["light"] > 200
+    assert paper["dark"] < 60
+
+
+def test_a_keyboard_reaches_the_content_first(site: Site, open_page: Open) -> None:
+    page = open_page(site.url + site.board)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+
+def test_from_sign_in_to_the_receipt(live: Server, open_page: Open, tmp_path: Path) -> None:
+    add(live.installation, "dora", "Dora")
+    page = open_page(live.url + address(live.installation, "/submit"))
+    sign_in(page)
+    bad, good = tmp_path / "bad.csv", tmp_path / "good.csv"
+    good.write_bytes(live.installation.noisy(3.0))
+    bad.write_bytes(live.installation.noisy(3.0).replace(b".", b";", 3))
+    page.get_by_label("Prediction file").set_input_files(bad)
+    page.locator("main form").get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("alert")).to_contain_text("Line 2:")
+    page.get_by_label("Prediction file").set_input_files(good)
+    page.locator("main form").get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", name="Submission 1 counts")).to_be_visible()
+    page.get_by_role("link", name="See the board").click()
+    expect(page.locator("#own")).to_contain_text("Dora")
+
+
+def test_every_flow_works_without_scripts(site: Site, open_page: Open, tmp_path: Path) -> None:
+    add(site.made, "dora", "Dora")
+    page = open_page(site.url + address(site.made, "/submit"), java_script_enabled=False)
+    sign_in(page)
+    good = tmp_path / "good.csv"
+    good.write_bytes(site.made.noisy(3.0))
+    page.get_by_label("Prediction file").set_input_files(good)
+    page.locator("main form").get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", name="Submission 1 counts")).to_be_visible()
