@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -482,6 +483,12 @@ def test_the_seed_is_secret_and_written_nowhere(tmp_path):
     assert c == d
     assert all("918273645546372819" not in file.read_text() for file in (tmp_path / "f2").iterdir())
     assert made[2].key.usage.tolist() == made[3].key.usage.tolist()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps no such permissions")
+def test_the_solution_is_readable_by_its_owner_alone(tmp_path):
+    make(tmp_path)
+    assert (tmp_path / "Lecture length!" / "solution.csv").stat().st_mode & 0o077 == 0
 
 
 def test_the_order_of_the_file_does_not_decide_who_is_tested(tmp_path):

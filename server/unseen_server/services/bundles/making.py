@@ -77,6 +77,8 @@ def init_bundle(
     contents = {file: text.encode() for file, text in files.items()}
     bundle = bundle_of(contents, (), Problems())
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / SOLUTION).touch()
+    (folder / SOLUTION).chmod(0o600)  # before anything secret is in it: course machines are shared
     for file, content in contents.items():
         (folder / file).write_bytes(content)
     return bundle

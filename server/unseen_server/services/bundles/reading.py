@@ -28,7 +28,7 @@ PUBLIC_FILES = ("train.csv", "test.csv", "sample_submission.csv")
 SOLUTION = "solution.csv"
 _BELONGS = re.compile(r"(overview|rules|data)(\.([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*))?\.md|baselines/[^/\\]+\.csv")
 
-LARGEST_BUNDLE = 1 << 30  # bytes, unpacked
+LARGEST_ZIP = 1 << 28  # bytes, unpacked; a folder on the server's own disk may be larger
 _MOST_MEMBERS = 2000
 _CHUNK = 1 << 20
 
@@ -66,7 +66,7 @@ def read_bundle(folder: Path) -> Bundle:
     return bundle_of({name: (folder / name).read_bytes() for name in names if _belongs(name)}, _unused(names), problems)
 
 
-def read_zip(content: bytes, *, largest: int = LARGEST_BUNDLE) -> Bundle:
+def read_zip(content: bytes, *, largest: int = LARGEST_ZIP) -> Bundle:
     """The competition in a zip, whose files may lie in one folder. Nothing is written to disk.
 
     Raises BadBundle, also for more than `largest` bytes when unpacked, counted while reading.
