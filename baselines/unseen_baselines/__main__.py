@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,8 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .lecture import Row
 
 MODEL_NAMES = ("mean", "linear", "linear-gd", "mlp", "committee")
 
@@ -79,6 +83,32 @@ def train(
         _submit(slug, dict(zip(ids, map(float, predictions), strict=True)), message or name)
 
 
+@main.command()
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="another seed, another run wherever chance has a part"
+)
+@click.option("--quick", is_flag=True, help="shorter runs of what takes long; rows 12 and 18 then come out differently")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="also a report with pictures in this folder"
+)
+def lecture(seed: int, quick: bool, form: str, out: Path | None) -> None:
+    """Run the lecture's eighteen experiments and print its figures beside this run's."""
+    from . import lecture as lectures
+    from .watch import Steps
+
+    with Steps("lecture", len(lectures.EXPERIMENTS)) as steps:
+        book = lectures.give(seed, quick, steps.tell)
+    if form == "json":
+        click.echo(json.dumps([asdict(row) for row in book.rows], indent=1))
+    else:
+        print_table(book.rows)
+    if out is not None:
+        from .report import write_report
+
+        click.echo(f"Report written to {write_report(book, out)}.", err=True)
+
+
 @main.command("make-data")
 @click.argument("name", type=click.Choice(["lecture-length"]))
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="the labelled CSV to write")
@@ -94,6 +124,35 @@ def make_data(name: str, out: Path, seed: int | None, rows: int) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     lectures(rows, seed).to_csv(out, index=False, lineterminator="\n")
     click.echo(f"{rows} lectures written to {out}.", err=True)
+
+
+def print_table(rows: Sequence[Row]) -> None:
+    """The experiments on stdout, one line for each figure."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from .tables import RECONSTRUCTED
+
+    table = Table(box=None, pad_edge=False, caption=f"Data: {RECONSTRUCTED}.", caption_justify="left")
+    table.add_column("row", justify="right")
+    table.add_column("what", overflow="fold")
+    table.add_column("lecture", justify="right", overflow="fold")
+    table.add_column("here", justify="right", overflow="fold")
+    before = None
+    for row in rows:
+        number = "" if row.row == before else str(row.row)
+        table.add_row(number, row.what, _shown(row.lecture), _shown(row.here))
+        before = row.row
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 130  # a file or a pipe has no width of its own
+    console.print(table)
+
+
+def _shown(figure: float | str) -> str:
+    if isinstance(figure, str):
+        return figure
+    return f"{figure:.0f}" if figure == round(figure) or abs(figure) >= 1000 else f"{figure:.4g}"
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -50,6 +50,35 @@ class ProgressBar:
         self._bar.console.print(sentence, style="dim", highlight=False, soft_wrap=True)
 
 
+class Steps:
+    """A bar for a row of named steps."""
+
+    def __init__(self, title: str, steps: int) -> None:
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[name]}"),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task(title, total=steps, name="")
+
+    def __enter__(self) -> Steps:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def tell(self, name: str, done: int) -> None:
+        self._bar.update(self._task, completed=done, name=name)
+
+
 def figures(epoch: Epoch) -> str:
     """loss 31.2  validation 36.4  best 35.9 at epoch 41"""
     text = f"loss {epoch.loss:.4g}"
