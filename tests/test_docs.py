@@ -1,0 +1,84 @@
+"""The documents are true: their commands exist, their options too, their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from unseen.cli import cli as unseen
+from unseen_baselines.__main__ import main as unseen_baselines
+from unseen_server.cli import unseen_server
+
+TOP = Path(__file__).parents[1]
+DOCUMENTS = sorted([*TOP.glob("*.md"), *TOP.glob("docs/*.md"), *TOP.glob("data/*.md")])
+PROGRAMS = ("unseen", "unseen-server", "unseen-baselines")
+
+
+def commands(document: Path) -> Iterator[str]:
+    """Lines of code blocks, and code in running text, that call one of the programs."""
+    text = document.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    for line in [*lines, *re.findall(r"`([^`\n]+)`", text)]:
+        line = line.split("  #")[0].strip()
+        if line.split(" ")[0] in PROGRAMS:
+            yield line
+
+
+CALLS = [(document.relative_to(TOP), line) for document in DOCUMENTS for line in commands(document)]
+
+
+def root(program: str) -> click.Command:
+    return {"unseen": unseen, "unseen-server": unseen_server, "unseen-baselines": unseen_baselines}[program]
+
+
+@pytest.mark.parametrize(("document", "line"), CALLS, ids=[f"{d}: {c}" for d, c in CALLS])
+def test_a_command_in_a_document_exists_with_its_options(document: Path, line: str) -> None:
+    program, *words = shlex.split(line)
+    command = root(program)
+    context = click.Context(command)
+    while isinstance(command, click.Group) and words and not words[0].startswith("-") and words[0] not in ("...", "…"):
+        name, *words = words
+        found = command.get_command(context, name)
+        assert found is not None, f"{name} is no command of {context.command_path}"
+        command, context = found, click.Context(found, parent=context)
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    for word in words:
+        if word.startswith("-"):
+            assert word.split("=")[0] in known | {"--help"}, f"{word} is no option of {command.name}"
+
+
+def test_the_documents_have_commands() -> None:
+    assert len(CALLS) > 20
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(TOP)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
+        if not target.startswith(("http:", "https:", "mailto:")):
+            assert (document.parent / target).exists(), target
+
+
+def test_what_can_be_made_is_in_the_makefile() -> None:
+    text = (TOP / "README.md").read_text() + (TOP / "CONTRIBUTING.md").read_text()
+    listed = subprocess.run(["make", "-C", str(TOP), "help"], capture_output=True, text=True, check=True).stdout
+    for target in set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)):
+        assert f"make {target}" in listed
+
+
+def test_the_first_screen_says_how_to_start() -> None:
+    first_screen = "\n".join((TOP / "README.md").read_text().splitlines()[:20])
+    assert "make demo" in first_screen
+    assert "make test" in first_screen
+
+
+def test_the_guards_that_are_named_exist() -> None:
+    text = (TOP / "CONTRIBUTING.md").read_text()
+    for path in re.findall(r"`(tests/[\w/]+\.py)`", text):
+        assert (TOP / path).exists(), path
