@@ -506,19 +506,13 @@ def explain(error: BaseException) -> int:
 
 
 def tell_problems(error: Refused) -> None:
-    """The server's sentence, then each problem with its line, then how many more of each kind there are."""
-    from collections import Counter
-
+    """The server's sentence, then each problem with its line; the server itself says how many more there are."""
     from unseen.words import plain
 
     say(plain(error.detail.removesuffix(error.problems[0].message).rstrip()))
     for problem in error.problems:
-        place = f"line {problem.line}: " if problem.line and not problem.message.startswith("line") else ""
+        place = f"line {problem.line}: " if problem.line and not problem.message.lower().startswith("line") else ""
         say(plain(f"  {place}{problem.message}"))
-    told = Counter(problem.code for problem in error.problems)
-    for code, count in error.counts.items():
-        if count > told[code]:
-            say(plain(f"  and {count - told[code]} more of the kind {code}"))
 
 
 def run(args: list[str] | None = None) -> int:

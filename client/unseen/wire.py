@@ -84,7 +84,7 @@ class Wire:
                 arrived = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
                 in_doubt = in_doubt or arrived
                 if pause is None or not in_doubt or time.monotonic() > last_start:
-                    raise self.unreachable(error, in_doubt, key) from error
+                    raise self.unreachable(error, in_doubt, key) from None  # the sentence says it all
                 log.warning("%s Trying again.", self._sentence(error))
             else:
                 wait = wait_asked_for(response, pause)

@@ -84,6 +84,14 @@ def test_a_part_of_an_older_file_is_not_built_upon(faulty, client, listing, rang
     assert (tmp_path / "train.csv").read_bytes() == CONTENT
 
 
+def test_a_server_that_sends_the_whole_file_again_is_understood(faulty, client, listing, whole, tmp_path):
+    (tmp_path / "train.csv.part").write_bytes(CONTENT[:1000])
+    faulty.replies = [listing(), whole]
+    client.download("lecture", path=tmp_path)
+    assert (tmp_path / "train.csv").read_bytes() == CONTENT
+    assert len(faulty.seen) == 2
+
+
 def test_a_part_longer_than_the_file_is_not_built_upon(faulty, faults, client, listing, whole, tmp_path):
     (tmp_path / "train.csv.part").write_bytes(CONTENT + b"more")
     faulty.replies = [listing(), faults.Reply(416, b"", {"Content-Type": "text/plain"}), whole]
