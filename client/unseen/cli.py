@@ -523,7 +523,7 @@ def run(args: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        say("\nInterrupted.")
+        click.echo("\nInterrupted.", err=True)
         for note in getattr(error.__cause__ or error, "__notes__", ()):
             say(note)
         return INTERRUPTED
