@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from unseen_server import web
 from unseen_server.web import present
 from unseen_server.web.charts import WIDTH, Scale
 
@@ -110,3 +113,36 @@ def test_a_hopeless_score_does_not_press_the_others_together() -> None:
 def test_equal_scores_have_no_scale() -> None:
     assert Scale.of([3.0, 3.0], "lower") is None
     assert Scale.of([], "lower") is None
+
+
+def tokens(scheme: int) -> dict[str, str]:
+    """The stylesheet's colours by name, of the light (0) or the dark (1) scheme."""
+    css = (Path(web.__file__).parent / "static" / "unseen.css").read_text()
+    return {name: pair.split(", ")[scheme] for name, pair in re.findall(r"--([\w-]+): light-dark\((.*?)\);", css)}
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of “#rrggbb” (WCAG 2.2)."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+@pytest.mark.parametrize(
+    ("text", "grounds"),
+    [
+        ("ink", ("paper", "card", "own", "changed")),
+        ("quiet", ("paper", "card", "own", "baseline")),
+        ("accent", ("paper", "card", "own")),
+        ("on-accent", ("accent",)),
+        ("green", ("paper", "card", "own")),
+        ("amber", ("paper", "card")),
+        ("red", ("paper", "card", "own")),
+    ],
+)
+def test_text_stands_out_from_its_ground(scheme: int, text: str, grounds: tuple[str, ...]) -> None:
+    colours = tokens(scheme)
+    for ground in grounds:
+        light, dark = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, ground

@@ -31,12 +31,11 @@ function mark(before, after) {
 function take(fresh, part) {
   if (fresh.innerHTML === part.dataset.seen) return;
   const inside = [...part.querySelectorAll("a, button")].indexOf(document.activeElement);
-  const [before, x, y] = [rows(part), scrollX, scrollY];
+  const before = rows(part);
   part.dataset.seen = fresh.innerHTML;
   mark(before, fresh);
   part.replaceChildren(...fresh.childNodes);
   if (inside >= 0) part.querySelectorAll("a, button")[inside]?.focus({ preventScroll: true });
-  scrollTo({ left: x, top: y, behavior: "instant" });
 }
 
 async function refresh() {
