@@ -20,7 +20,7 @@ from unseen_baselines.linear import Line, closed_form, mse
 from unseen_baselines.search import brute_force
 
 FOLDER = Path(__file__).parent / "lecture"
-SEEDS = {"ml2021": 0, "genai2024": 0, "genai2025": 36}
+SEEDS = {"ml2021": 0, "genai2024": 3, "genai2025": 5}
 Array = NDArray[np.float64]
 Table = dict[str, Array]  # pages, words, minutes, each (n,)
 Figures = dict[str, tuple[float, float, float]]  # name: (the lecture's, ours, how far apart they may be)

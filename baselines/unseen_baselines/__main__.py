@@ -13,6 +13,11 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+    from rich.console import Console
+    from rich.table import Table
+
+    from .lab import Outcome
     from .lecture import Row
 
 MODEL_NAMES = ("mean", "linear", "linear-gd", "mlp", "committee")
@@ -109,6 +114,84 @@ def lecture(seed: int, quick: bool, form: str, out: Path | None) -> None:
         click.echo(f"Report written to {write_report(book, out)}.", err=True)
 
 
+@main.command()
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--daily-limit", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--days", type=click.IntRange(1), default=14, show_default=True)
+@click.option(
+    "--tries", type=click.IntRange(1), default=3000, show_default=True, help="submissions where there is no limit"
+)
+@click.option("--against", "slug", metavar="SLUG", help="play a running competition instead, until it takes no more")
+@click.option(
+    "--data", "folder", type=click.Path(path_type=Path), help="that competition's folder (needed with --against)"
+)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="also a picture in this folder")
+def lab(
+    seed: int,
+    daily_limit: int,
+    days: int,
+    tries: int,
+    slug: str | None,
+    folder: Path | None,
+    form: str,
+    out: Path | None,
+) -> None:
+    """Guess at a leaderboard, with and without a limit: the public score falls, the private score does not follow.
+
+    With --against it plays a competition you are enrolled in and uses up submissions there.
+    """
+    from . import lab as laboratory
+
+    curves: dict[str, tuple[list[float], list[float]]] = {}
+    if slug is not None:
+        outcomes = [_play(slug, folder, seed, tries)]
+    else:
+        outcomes, curves = laboratory.in_memory(seed, daily_limit=daily_limit, days=days, unlimited=tries)
+    if form == "json":
+        click.echo(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
+    else:
+        print_outcomes(outcomes)
+    if out is not None and curves:
+        from .plots import guessing, save
+
+        out.mkdir(parents=True, exist_ok=True)
+        click.echo(f"Picture written to {save(guessing(curves), out, 'lab')}.", err=True)
+
+
+def _play(slug: str, folder: Path | None, seed: int, tries: int) -> Outcome:
+    """Hill-climb on a running competition, from a straight line's predictions."""
+    import numpy as np
+
+    from unseen import Client
+    from unseen.errors import LimitReached, UnseenError
+
+    from .errors import CannotLearn
+    from .lab import OutOfSubmissions, RunningBoard, against
+    from .train import fit_and_predict
+
+    if folder is None:
+        raise click.UsageError("--against needs --data, the folder with that competition's files.")
+    try:
+        ids, start = fit_and_predict(folder, "linear")
+        with Client.from_env() as client:
+
+            def score(predictions: NDArray[np.floating]) -> float:
+                try:
+                    answer = client.submit(slug, dict(zip(ids, map(float, predictions), strict=True)), message="lab")
+                except LimitReached as limit:
+                    raise OutOfSubmissions from limit
+                return float(answer.public_score or 0.0)
+
+            board = RunningBoard(score, tries)
+            spread = float(start.std()) / 20
+            return against(board, start, "hill-climbing", spread, np.random.default_rng(seed))
+    except (CannotLearn, UnseenError) as refusal:
+        raise click.ClickException(str(refusal)) from None
+    except OutOfSubmissions:
+        raise click.ClickException(f"{slug} takes no submission now: the limit is used up.") from None
+
+
 @main.command("make-data")
 @click.argument("name", type=click.Choice(["lecture-length"]))
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="the labelled CSV to write")
@@ -128,31 +211,43 @@ def make_data(name: str, out: Path, seed: int | None, rows: int) -> None:
 
 def print_table(rows: Sequence[Row]) -> None:
     """The experiments on stdout, one line for each figure."""
-    from rich.console import Console
-    from rich.table import Table
+    from .tables import RECONSTRUCTED, shown
 
-    from .tables import RECONSTRUCTED
-
-    table = Table(box=None, pad_edge=False, caption=f"Data: {RECONSTRUCTED}.", caption_justify="left")
-    table.add_column("row", justify="right")
-    table.add_column("what", overflow="fold")
-    table.add_column("lecture", justify="right", overflow="fold")
-    table.add_column("here", justify="right", overflow="fold")
+    table = _table("row", "what", "lecture", "here")
+    table.caption = f"Data: {RECONSTRUCTED}."
     before = None
     for row in rows:
-        number = "" if row.row == before else str(row.row)
-        table.add_row(number, row.what, _shown(row.lecture), _shown(row.here))
+        table.add_row("" if row.row == before else str(row.row), row.what, shown(row.lecture), shown(row.here))
         before = row.row
+    _console().print(table)
+
+
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    table = _table("player", "limit", "submissions", "public: first", "last", "private: first", "last")
+    for o in outcomes:
+        private = ["hidden" if s is None else f"{s:.1f}" for s in (o.private_at_first, o.private)]
+        public = [f"{s:.1f}" for s in (o.public_at_first, o.public)]
+        table.add_row(o.player, o.limit, str(o.submissions), *public, *private)
+    _console().print(table)
+
+
+def _table(*columns: str, left: int = 2) -> Table:
+    """Its first `left` columns text, the others figures."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, caption_justify="left")
+    for at, column in enumerate(columns):
+        table.add_column(column, justify="left" if at < left else "right", overflow="fold")
+    return table
+
+
+def _console() -> Console:
+    from rich.console import Console
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 130  # a file or a pipe has no width of its own
-    console.print(table)
-
-
-def _shown(figure: float | str) -> str:
-    if isinstance(figure, str):
-        return figure
-    return f"{figure:.0f}" if figure == round(figure) or abs(figure) >= 1000 else f"{figure:.4g}"
+    return console
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -14,6 +14,9 @@ RECONSTRUCTED = "reconstructed to reproduce the lecture's published figures; not
 Array = NDArray[np.float64]
 
 
+NAMES = {"ml2021": "ML 2021", "genai2024": "GenAI 2024", "genai2025": "GenAI-ML 2025"}
+
+
 @dataclass(frozen=True)
 class Course:
     """pages, words and minutes of n lectures, each (n,)."""
@@ -37,11 +40,18 @@ def features(course: Course, *names: str) -> Array:
 def course(name: str) -> Course:
     """ml2021, genai2024 or genai2025 (validation)."""
     rows = np.loadtxt(_folder() / f"{name}.csv", delimiter=",", skiprows=1)
-    return Course(name, *rows.T)
+    return Course(NAMES[name], *rows.T)
 
 
 # Lecture 5 of 2025, the test: looked at once.
 TEST = Course("lecture 5", np.array([84.0]), np.array([3388.0]), np.array([107.0]))
+
+
+def shown(figure: float | str) -> str:
+    """A figure as a person reads it: four digits that count, whole numbers as such."""
+    if isinstance(figure, str):
+        return figure
+    return f"{figure:.0f}" if figure == round(figure) or abs(figure) >= 1000 else f"{figure:.4g}"
 
 
 def _folder() -> Path:
