@@ -33,3 +33,8 @@ class Scale:
             return 0.0
         share = (score - self.best) / (self.worst - self.best)
         return round(WIDTH * min(1.0, max(0.0, share)), 1)
+
+
+def guides(scale: Scale | None, scores: Sequence[float]) -> str:
+    """An SVG path of upright lines through a row, 2 high: where the baselines lie."""
+    return "".join(f"M{scale.place(score)} 0v2" for score in scores) if scale else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import secrets
 from typing import Any
 
@@ -24,21 +23,19 @@ from unseen_server.core.errors import (
     UnsupportedFile,
 )
 from unseen_server.core.limits import in_words
-from unseen_server.services import competitions, finals, standings
+from unseen_server.services import competitions, finals
 from unseen_server.services import submissions as own
 from unseen_server.services.competitions import Shown
 from unseen_server.services.entries import Upload
 from unseen_server.services.submit import submit
-from unseen_server.web import charts, errors, present, signin
-from unseen_server.web.context import csrf_token, now, parts, signed_in, visitor
-from unseen_server.web.kept import KeptPages
+from unseen_server.web import boards, errors, present, signin
+from unseen_server.web.context import now, parts, signed_in, visitor
 
 blueprint = Blueprint("pages", __name__)
 blueprint.register_blueprint(signin.blueprint)
-blueprint.record_once(lambda state: state.app.extensions.setdefault("unseen_boards", KeptPages()))
+blueprint.record_once(lambda state: boards.register(state.app))
 
 LISTED = 1000
-REFRESH_SECONDS = {"open": 15, "closed": 30}
 
 # What the upload form explains in place, so that the file can be mended and sent again.
 MENDABLE = (BadFile, BadRequest, Conflict, FileTooLarge, KeyReused, LimitReached, UnsupportedFile)
@@ -140,54 +137,9 @@ def _shown(slug: str) -> Shown:
     return competitions.shown(parts().db, slug=slug, principal=visitor(), now=now())
 
 
-# the board
-
-
 @blueprint.get("/competitions/<slug>/leaderboard")
 def leaderboard(slug: str) -> Response:
-    tag = _board_tag(slug)
-    if request.if_none_match.contains_weak(tag):
-        response = Response(status=304)
-    else:
-        response = make_response(_boards().get(tag) or _boards().keep(tag, _board(slug)))
-    response.set_etag(tag)
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response
-
-
-def _board_tag(slug: str) -> str:
-    """Changes with whatever the page shows: the board, who is looking and how, and the minute in “3 min ago”."""
-    person, minute = visitor(), int(now().timestamp() // 60)
-    stamp = standings.stamp(parts().db, slug=slug, principal=person, now=now())
-    view = (slug, stamp, request.args.get("board"), _projected(), minute)
-    return hashlib.sha256(repr((view, person.user_id if person else None, csrf_token())).encode()).hexdigest()[:32]
-
-
-def _board(slug: str) -> str:
-    place: dict[str, Any] = {"slug": slug, "principal": visitor(), "now": now()}
-    shown = competitions.shown(parts().db, **place)
-    which = request.args.get("board") or ("private" if shown.phase == "revealed" else "public")
-    board = standings.board(parts().db, which=which, **place)
-    public = standings.board(parts().db, which="public", **place) if which == "private" else board
-    return render_template(
-        "leaderboard.html",
-        c=shown,
-        board=board,
-        public_scores={entry.team: entry.score for entry in public.entries},
-        own_team=standings.own_team(parts().db, **place),
-        scale=charts.Scale.of([entry.score for entry in board.entries], board.direction),
-        refresh=REFRESH_SECONDS.get(shown.phase),
-        projected=_projected(),
-    )
-
-
-def _boards() -> KeptPages:
-    kept: KeptPages = current_app.extensions["unseen_boards"]
-    return kept
-
-
-def _projected() -> bool:
-    return request.args.get("projector") == "1"
+    return boards.page(slug)
 
 
 # taking part
