@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from unseen_server.core import metrics, release, schedule
+from unseen_server.core import limits, metrics, release, schedule
 from unseen_server.core.errors import NotEnrolled, NotFound
 from unseen_server.core.schedule import Phase, Timetable
 from unseen_server.db import queries
@@ -211,10 +211,9 @@ def _listed(
 
 
 def _leak_ratio(competition: Competition) -> float:
-    """Submissions a team may make per public row, from the launch (or the planned start) to the deadline."""
-    begins = competition.starts_at or competition.launched_at or competition.created_at
-    days = max(1, -int(-(competition.deadline - begins).total_seconds() // 86400))
-    most = competition.daily_limit * days
+    """Submissions a team may make per public row, from the start (or, before it, the creation) to the deadline."""
+    begins = competition.starts_at or competition.created_at
+    most = competition.daily_limit * limits.quota_days(begins, competition.deadline, competition.time_zone)
     total = most if competition.total_limit is None else min(most, competition.total_limit)
     return release.leak_ratio(total, competition.public_rows)
 
