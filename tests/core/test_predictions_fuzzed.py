@@ -91,14 +91,21 @@ def check(data: bytes, expected: Expected) -> bool:
     quick = read_quickly(data, expected)
     if truth is None:
         assert quick is None, data
-        with pytest.raises(BadFile) as refusal:
-            read_carefully(data, expected)
-        assert all(problem.message for problem in refusal.value.problems), data
+        stepwise, leaping = refused(data, expected, leaps=False), refused(data, expected, leaps=True)
+        assert stepwise.counts == leaping.counts, data
+        assert stepwise.problems == leaping.problems, data
         return False
     values = np.array([truth[name] for name in expected.ids])
+    assert np.array_equal(read_carefully(data, expected, leaps=False), values), data
     assert np.array_equal(read_carefully(data, expected), values), data
     assert quick is None or np.array_equal(quick, values), data
     return True
+
+
+def refused(data: bytes, expected: Expected, *, leaps: bool) -> BadFile:
+    with pytest.raises(BadFile) as refusal:
+        read_carefully(data, expected, leaps=leaps)
+    return refusal.value
 
 
 def fuzzed(files: int, seed: int) -> Iterator[bool]:

@@ -13,22 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from unseen_server.core.errors import BadFile, Problem
-from unseen_server.core.expected import LONGEST_ID, LONGEST_NUMBER, Expected
+from unseen_server.core.expected import LONGEST_ID, LONGEST_NUMBER, Expected, Ids
+from unseen_server.core.fast_path import BLOCK, read_block
 from unseen_server.core.file_sentences import more, problem, shown
 from unseen_server.core.metrics import Floats
+from unseen_server.core.number_problems import NUMBER, is_grouped, why_no_number
 
 MOST_OF_A_KIND = 20
+MOST_PROBLEMS = 100_000  # then reading stops: the next ones would cost time and say nothing new
+_LINES_BETWEEN_LEAPS = 4096
 
-NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_LONG_EXPONENT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][+-]?[0-9]{4,}")
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]{1,3})?|[+-]?[0-9]{1,3}(?:[. ][0-9]{3})+,[0-9]+")
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:([,' _\u00a0\u2009\u202f])[0-9]{3})(?:\1[0-9]{3})*(?:\.[0-9]*)?")
-_MISSING = frozenset(
-    ("nan", "+nan", "-nan", "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "nat", "missing", "?", "-", ".")
-)
-_INFINITE = frozenset(("inf", "infinity", "∞", "1.#inf"))
 _ID_AT_START = re.compile(r'[\s"]*([^,;|"\s\0]*)')
-_ASCII_SIGNS = str.maketrans("−–‐‑٫", "----.")
 _BOM = b"\xef\xbb\xbf"
 
 _MAGIC = (
@@ -65,14 +60,21 @@ class _Problems:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.total = 0
         self._kept: dict[str, list[Problem]] = {}
 
     def add(self, kind: str, *, line: int | None = None, row_id: str | None = None, **values: object) -> None:
         code = kind.partition(".")[0]
         self.counts[code] += 1
+        self.total += 1
         if self.counts[code] <= MOST_OF_A_KIND:
             text_values = {name: shown(value) if isinstance(value, str) else value for name, value in values.items()}
             self._kept.setdefault(code, []).append(problem(kind, line=line, row_id=row_id, **text_values))
+
+    def count_more(self, code: str, times: int) -> None:
+        if times > 0:
+            self.counts[code] += times
+            self.total += times
 
     def has_room(self, code: str) -> bool:
         return self.counts[code] < MOST_OF_A_KIND
@@ -98,10 +100,13 @@ class _Layout:
     delimiter: str = ","
 
 
-def read_carefully(data: bytes | bytearray, expected: Expected) -> Floats:
-    """The predictions, (n,) in canonical order; raises BadFile with every problem there is."""
+def read_carefully(data: bytes | bytearray, expected: Expected, *, leaps: bool = True) -> Floats:
+    """The predictions, (n,) in canonical order; raises BadFile with every problem there is.
+
+    With `leaps` it asks the fast path to take the stretches of a long file that are clean; the outcome is the same.
+    """
     found = _Problems()
-    reader = _Reader(expected, found)
+    reader = _Reader(expected, found, leaps)
     if data := _as_text(data.removeprefix(_BOM), expected, found):
         reader.read(data)
     if found.counts:
@@ -134,12 +139,12 @@ def _as_text(data: bytes | bytearray, expected: Expected, found: _Problems) -> b
 class _Reader:
     """Walks through the lines once; `predictions` has a hole (NaN) where no good row was seen."""
 
-    def __init__(self, expected: Expected, found: _Problems) -> None:
-        self.expected, self.found = expected, found
+    def __init__(self, expected: Expected, found: _Problems, leaps: bool) -> None:
+        self.expected, self.found, self.leaps = expected, found, leaps
         self.lo, self.hi = expected.bounds
         self.predictions = np.full(expected.rows, np.nan)
         self.first_line = np.zeros(expected.rows, np.int64)  # of each id; 0: not seen yet
-        self.layout = _Layout()
+        self.layout: _Layout | None = None  # until the header was read
 
     def read(self, data: bytes | bytearray) -> None:
         lines = self._lines(data)
@@ -149,25 +154,60 @@ class _Reader:
             return
         self.layout = layout
         if first is not None and self.found.counts["missing_header"]:
-            self._row(number, first)
+            self._row(number, first, layout)
         for number, line in lines:
             if line is not None:
-                self._row(number, line)
-        if self.found.counts or number > 1:
+                self._row(number, line, layout)
+            if self.found.total > MOST_PROBLEMS:
+                self.found.add("too_many_problems", line=number)
+                return
+        if self.found.counts or number > 1 or self.first_line.any():
             self._report_missing_ids()
         else:
             self.found.add("no_rows", rows=self.expected.rows)
 
     def _lines(self, data: bytes | bytearray) -> Iterator[tuple[int, str | None]]:
         """Numbered lines without their ends (None: unreadable); empty ones are a problem, save behind the last row."""
-        last = 0
-        for number, raw in enumerate(io.BytesIO(data), 1):
-            if raw in (b"\n", b"\r\n"):
-                continue
-            for empty in range(last + 1, number):
-                self.found.add("blank_line", line=empty)
-            last = number
-            yield number, self._decoded(number, raw)
+        stream, number, last = io.BytesIO(data), 0, 0
+        while raw := stream.readline():
+            number += 1
+            if raw not in (b"\n", b"\r\n"):
+                self._report_blank_lines(last, number)
+                last = number
+                yield number, self._decoded(number, raw)
+            if self.leaps and number % _LINES_BETWEEN_LEAPS == 1 and (rows := self._leap(data, stream, number)):
+                self._report_blank_lines(last, number + 1)
+                last = number = number + rows
+
+    def _report_blank_lines(self, last: int, number: int) -> None:
+        for empty in range(last + 1, number):
+            self.found.add("blank_line", line=empty)
+
+    def _leap(self, data: bytes | bytearray, stream: io.BytesIO, number: int) -> int:
+        """Takes clean blocks behind line `number` whole, as the fast path does, and returns how many rows that were."""
+        rows = 0
+        while self.layout == _Layout():
+            start = stream.tell()
+            stop = data.rfind(b"\n", start, start + BLOCK) + 1
+            block = read_block(data, start, stop, self.expected) if stop > start else None
+            if block is None or not self._take(*block, number + rows):
+                break
+            rows += len(block[1])
+            stream.seek(stop)
+        return rows
+
+    def _take(self, ids: Ids, values: Floats, number: int) -> bool:
+        """Places the rows behind line `number`, unless an id among them is unknown or was seen before."""
+        positions = self.expected.lookup.positions(ids)
+        if positions.min() < 0 or self.first_line[positions].any():
+            return False
+        lines = np.arange(number + 1, number + 1 + len(values))
+        self.first_line[positions] = lines
+        if (self.first_line[positions] != lines).any():  # twice in this block
+            self.first_line[positions] = 0
+            return False
+        self.predictions[positions] = values
+        return True
 
     def _decoded(self, number: int, raw: bytes) -> str | None:
         """The text of a line, or None after saying why there is none."""
@@ -208,8 +248,7 @@ class _Reader:
         self.found.add(_header_kind(names, wanted), **values)
         return layout
 
-    def _row(self, number: int, line: str) -> None:
-        layout = self.layout
+    def _row(self, number: int, line: str, layout: _Layout) -> None:
         fields = _fields(line, layout.delimiter)
         if fields is None:
             self._unreadable("stray_quote", number, line)
@@ -217,18 +256,18 @@ class _Reader:
             self.found.add("blank_line", line=number)
         elif len(fields) == layout.width:
             self._id_and_number(number, fields[layout.id_field], fields[layout.number_field])
-        elif layout.width == 2 and self.expected.position(fields[0]) >= 0 and _is_grouped(",".join(fields[1:])):
+        elif layout.width == 2 and self.expected.position(fields[0]) >= 0 and is_grouped(",".join(fields[1:])):
             self._id_and_number(number, fields[0], ",".join(fields[1:]))
         else:
-            self._wrong_width(number, line, fields)
+            self._wrong_width(number, line, fields, layout.width)
 
-    def _wrong_width(self, number: int, line: str, fields: list[str]) -> None:
+    def _wrong_width(self, number: int, line: str, fields: list[str], width: int) -> None:
         other = _delimiter(line)
         if len(fields) == 1 and other != ",":
             self._unreadable("delimiter", number, line, delimiter=_DELIMITERS[other])
             return
-        kind = "short_row" if len(fields) < self.layout.width else "long_row"
-        values = {"count": len(fields), "wanted": self.layout.width, "header": self.expected.header}
+        kind = "short_row" if len(fields) < width else "long_row"
+        values = {"count": len(fields), "wanted": width, "header": self.expected.header}
         self._unreadable(kind, number, line, **values)
 
     def _unreadable(self, kind: str, number: int, line: str, **values: object) -> None:
@@ -260,7 +299,7 @@ class _Reader:
                 return value
             kind, write = ("out_of_bounds" if math.isfinite(value) else "not_finite"), ""
         else:
-            kind, write = _why_no_number(text)
+            kind, write = why_no_number(text)
         self.found.add(
             kind,
             line=number,
@@ -285,9 +324,11 @@ class _Reader:
             self.found.add("unknown_id", **values)
 
     def _report_missing_ids(self) -> None:
-        for position in np.flatnonzero(self.first_line == 0).tolist():
+        missing = np.flatnonzero(self.first_line == 0)
+        for position in missing[:MOST_OF_A_KIND].tolist():
             row_id = self.expected.id_at(position)
             self.found.add("missing_id", row_id=row_id, seen=row_id, rows=self.expected.rows)
+        self.found.count_more("missing_id", len(missing) - MOST_OF_A_KIND)
 
 
 def _fields(line: str, delimiter: str) -> list[str] | None:
@@ -330,50 +371,6 @@ def _header_kind(names: list[str], wanted: list[str]) -> str:
             else "wrong_header.extra"
         )
     return "wrong_header.swapped" if names == wanted[::-1] else "wrong_header.spelling"
-
-
-def _is_grouped(text: str) -> bool:
-    return bool(_DECIMAL_COMMA.fullmatch(text) or _THOUSANDS.fullmatch(text))
-
-
-def _why_no_number(text: str) -> tuple[str, str]:
-    """Which kind of problem a field that is no number has, and what to write instead where that is clear."""
-    bare = text.strip()
-    if not bare:
-        return "missing_value.empty", ""
-    if bare.casefold() in _MISSING:
-        return "missing_value", ""
-    if bare.casefold().lstrip("+-") in _INFINITE:
-        return "not_finite", ""
-    if NUMBER.fullmatch(text):
-        return "number_too_long", ""
-    if NUMBER.fullmatch(bare):
-        return "spaces", bare
-    if _LONG_EXPONENT.fullmatch(text):
-        return "exponent_too_long", ""
-    return _rewritten(bare)
-
-
-def _rewritten(bare: str) -> tuple[str, str]:
-    ascii_text = _in_ascii(bare)
-    if _THOUSANDS.fullmatch(bare) and (bare.count(",") != 1 or "." in bare):
-        return "thousands_separator", re.sub(r"[^0-9.+-]", "", bare)
-    if _DECIMAL_COMMA.fullmatch(bare):
-        return "decimal_comma", re.sub(r"[. ]", "", bare).replace(",", ".")
-    if not bare.isascii() and NUMBER.fullmatch(ascii_text):
-        return "not_ascii", ascii_text
-    if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F]{1,16}", bare):
-        return "not_a_number.write", str(int(bare, 16))
-    trimmed = bare.strip("'`$€£%=[] ")
-    return ("not_a_number.write", trimmed) if NUMBER.fullmatch(trimmed) else ("not_a_number", "")
-
-
-def _in_ascii(text: str) -> str:
-    """With the digits of any script as 0 to 9, a plain minus and point, and nothing invisible."""
-    visible = (
-        c for c in unicodedata.normalize("NFKC", text).translate(_ASCII_SIGNS) if unicodedata.category(c) != "Cf"
-    )
-    return "".join(str(unicodedata.decimal(c, c)) for c in visible).strip()
 
 
 def _near(row_id: str, expected: Expected) -> str:

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from unseen_server.core.expected import LONGEST_NUMBER, Expected, Ids, Numbering, Positions
 from unseen_server.core.metrics import Floats
 
-_BLOCK = 1 << 19  # bytes; large enough that calls cost little, small enough for the processor's caches
+BLOCK = 1 << 18  # bytes; large enough that calls cost little, small enough for the processor's caches
 _PAD = 16  # bytes on either side of a block, so that a word may reach over its edge
 
 _BLANK_LINES_AT_END = re.compile(rb"(?:\r?\n)*\Z")
 _LONGEST_BLANK_END = 64  # bytes
 _ALTERNATING = np.frombuffer(b",\n", np.uint16)[0]
-_EVERY_OTHER = pa.py_buffer(b"\x55" * (_BLOCK // 4))  # validity bitmap 1 0 1 0 ...
+_EVERY_OTHER = pa.py_buffer(b"\x55" * (BLOCK // 4))  # validity bitmap 1 0 1 0 ...
 _TENTH_POWERS = np.array([0, *(10**k for k in range(1, 16))], np.int64)  # the least number of 1, 2, ... digits
 
 Bytes = NDArray[np.uint8]
@@ -37,10 +37,10 @@ def read_quickly(data: bytes | bytearray, expected: Expected) -> Floats | None:
     predictions = np.full(expected.rows, np.nan)
     row = 0
     while start < end:
-        stop = min(start + _BLOCK, end)
+        stop = min(start + BLOCK, end)
         if stop < end:
             stop = data.rfind(b"\n", start, stop) + 1
-        rows = _read_block(data, start, stop, expected) if stop else None
+        rows = read_block(data, start, stop, expected) if stop else None
         if rows is None or not _place(*rows, row, predictions, expected):
             return None
         row, start = row + len(rows[1]), stop
@@ -61,7 +61,7 @@ def _body(data: bytes | bytearray, expected: Expected) -> tuple[int, int]:
     return (0, 0) if data[end - 1 : end] == b"\r" else (line_end, end)
 
 
-def _read_block(data: bytes | bytearray, start: int, stop: int, expected: Expected) -> tuple[Ids, Floats] | None:
+def read_block(data: bytes | bytearray, start: int, stop: int, expected: Expected) -> tuple[Ids, Floats] | None:
     """Ids and values of the rows in data[start:stop], whole lines; None unless every one is clean."""
     block: Bytes | None = np.frombuffer(data, np.uint8, stop - start, start)
     if data.find(b'"', start, stop) >= 0:

@@ -47,6 +47,7 @@ SENTENCES = {
         "Line {line}: `{seen}` has a quote that does not wrap a whole field. "
         "Leave the quotes out, or put one on either side of the field, on the same line."
     ),
+    "too_many_problems": "Line {line}: reading stopped here, after more than 100000 problems. Mend those above first.",
     # an id
     "unknown_id": "Line {line}: the id `{seen}` is not in the test set. Use the ids of sample_submission.csv exactly as they are.",
     "unknown_id.empty": "Line {line}: the id is empty. Begin each row with an id of sample_submission.csv.",
