@@ -62,7 +62,7 @@ def clean_url(text: str) -> str:
 def clean_token(text: str) -> str:
     """A token as people paste it, without the blanks around it. Raises NotLoggedIn when it cannot be one."""
     token = text.strip()
-    if not token or not token.isascii() or any(not "!" <= c <= "~" for c in token):
+    if not token or any(not "!" <= c <= "~" for c in token):
         raise NotLoggedIn("That is not a token. A token begins with unseen_ and is made on your account page.")
     return token
 

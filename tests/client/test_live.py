@@ -202,6 +202,7 @@ def test_a_log_in_is_tried_and_kept(live, unseen, name):
 def test_a_log_in_with_a_bad_token_is_not_kept(live, unseen, own_settings):
     done = unseen("login", live.url, "--token-stdin", stdin="unseen_wrong\n", token="")
     assert done.code == 4
+    assert f"{live.url}/account" in done.stderr
     assert not list(own_settings.glob("*"))
 
 
