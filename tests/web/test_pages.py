@@ -67,11 +67,13 @@ def send(made: Installation, content: bytes, who: str = "alice") -> float | None
     return submit(made.db, made.keys, upload=upload, **place).receipt.public_score
 
 
-def upload(client: FlaskClient, made: Installation, content: bytes, key: str | None = None) -> TestResponse:
+def upload(
+    client: FlaskClient, made: Installation, content: bytes, key: str | None = None, message: str = "first try"
+) -> TestResponse:
     """Press the button of the upload form, as it was served."""
     form = client.get(address(made, "/submit")).text
     fields = {"csrf_token": hidden(form, "csrf_token"), "key": key or hidden(form, "key")}
-    with_file = {**fields, "file": (io.BytesIO(content), "mine.csv"), "message": "first try"}
+    with_file = {**fields, "file": (io.BytesIO(content), "mine.csv"), "message": message}
     return client.post(address(made, "/submit"), data=with_file)
 
 
@@ -143,6 +145,7 @@ def test_the_seal_is_on_the_rules_page_and_opens_at_the_reveal(build: Build) -> 
     after = made.client().get(address(made, "/rules")).text
     assert str(competition.seal) in before
     assert str(competition.seal_salt) not in before
+    assert "The salt is opened at the reveal" in before
     assert str(competition.seal_salt) in after
 
 
@@ -183,6 +186,15 @@ def test_a_fault_of_ours_is_a_page_that_asks_the_database_nothing(build: Build) 
     assert "nothing was counted" in page.text
 
 
+def test_a_request_that_is_too_large_is_a_page_too(build: Build) -> None:
+    made = build()
+    made.app.config["MAX_CONTENT_LENGTH"] = 1000
+    client = browser(made)
+    form = {"csrf_token": hidden(client.get("/account").text, "csrf_token"), "message": "x" * 2000}
+    page = client.post(address(made, "/submit"), data=form)
+    assert (page.status_code, page.mimetype) == (413, "text/html")
+
+
 # the board
 
 
@@ -196,9 +208,20 @@ def test_the_board_ranks_teams_and_marks_baselines_and_ones_own_row(build: Build
     assert 'data-team="Bob"' in bob
     assert '<td class="rank">1</td>' in bob
     assert 'id="own"' in dora
+    assert 'id="own"' not in bob
     assert ">you<" in dora
     assert "medium baseline" in line
     assert 'aria-label="No rank"' in line
+
+
+def test_each_sees_their_own_row_on_a_board_drawn_once_for_all(build: Build) -> None:
+    made = build()
+    for who in ("alice", "bob"):
+        send(made, made.noisy(2.0), who)
+    for who in ("alice", "bob"):
+        own = [row for row in rows_of(made.client(who).get(address(made, "/leaderboard")).text) if 'id="own"' in row]
+        assert len(own) == 1
+        assert f'data-team="{who.title()}"' in own[0]
 
 
 def test_only_ones_own_row_is_marked(build: Build) -> None:
@@ -215,9 +238,9 @@ def test_only_ones_own_row_is_marked(build: Build) -> None:
 def test_a_hostile_name_is_only_a_name(build: Build, name: str) -> None:
     made = build()
     client = browser(made, display_name=name)
-    upload(client, made, made.noisy(2.0))
+    receipt = upload(client, made, made.noisy(2.0), message=name).text
     for path in (address(made, "/leaderboard"), address(made, "/submissions"), "/account"):
-        page = client.get(path).text
+        page = client.get(path).text + receipt
         assert "<script>" not in page
         assert "<img" not in page
     assert "<bdi>" in rows_of(client.get(address(made, "/leaderboard")).text)[0]

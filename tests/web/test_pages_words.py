@@ -84,6 +84,11 @@ def test_hostile_markdown_is_only_text(hostile: str) -> None:
     assert ' onclick="' not in html
 
 
+def test_what_is_not_markdown_is_shown_as_it_was_written() -> None:
+    assert present.markdown("1 <b>x</b> 2") == "<p>1 &lt;b&gt;x&lt;/b&gt; 2</p>\n"
+    assert ">plan</a>" in present.markdown("![plan](https://example.edu/plan.png)")
+
+
 def test_markdown_leaves_the_pages_own_heading_alone() -> None:
     assert present.markdown("# One\n\n###### Six") == "<h2>One</h2>\n<h6>Six</h6>\n"
 

@@ -95,6 +95,7 @@ def _account(person: Principal, token: str | None = None) -> Response:
         tokens=accounts.own_tokens(parts().db, person.user_id),
         token=token,
         token_days=TOKEN_DAYS,
+        server=parts().config.public_url or request.host_url.rstrip("/"),
     )
     return make_response(page, 201 if token else 200)
 
