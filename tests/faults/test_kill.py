@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 from sqlalchemy import text
 from tests.installations import STUDENTS, Installation, Server, free_port, install, make_folder, serving
@@ -96,19 +97,16 @@ def test_what_was_acknowledged_survives_kill_9_and_is_there_once(database_url: s
 
 
 @pytest.mark.slow
-def test_a_parent_killed_leaves_no_worker_behind(installation: Installation) -> None:
-    port = free_port()
-    with serving(installation, port=port) as server:
-        os.kill(server.process.pid, signal.SIGKILL)
-        server.process.wait(10)
-    with serving(installation, port=port) as server:
-        assert httpx2.get(f"{server.url}/api/health").status_code == 200
+def test_a_parent_killed_leaves_no_worker_behind(live: Server) -> None:
+    workers = psutil.Process(live.process.pid).children()
+    os.kill(live.process.pid, signal.SIGKILL)
+    live.process.wait(10)
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert (len(workers), alive) == (2, [])
 
 
 @pytest.mark.slow
 def test_a_worker_killed_is_replaced_and_the_server_goes_on(live: Server) -> None:
-    import psutil
-
     worker = psutil.Process(live.process.pid).children()[0]
     worker.kill()
     answered = 0
