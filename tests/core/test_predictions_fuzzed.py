@@ -10,6 +10,7 @@ import pytest
 from tests.core import prediction_files as table
 from tests.core.oracle import verdict
 
+from unseen_server.core import careful_path, fast_path
 from unseen_server.core.careful_path import read_carefully
 from unseen_server.core.errors import BadFile
 from unseen_server.core.fast_path import read_quickly
@@ -118,6 +119,13 @@ def fuzzed(files: int, seed: int) -> Iterator[bool]:
 def test_three_judges_agree_on_mutated_files() -> None:
     good = sum(fuzzed(files=6000, seed=1))
     assert 600 < good < 5400  # both verdicts are common, or the test is blind
+
+
+def test_three_judges_agree_where_a_file_has_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (fast_path, careful_path):
+        monkeypatch.setattr(module, "BLOCK", 48)
+    monkeypatch.setattr(careful_path, "_LINES_BETWEEN_LEAPS", 2)
+    assert 300 < sum(fuzzed(files=3000, seed=4)) < 2700
 
 
 @pytest.mark.long
