@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,43 +74,17 @@ def train(
 
     try:
         with ProgressBar(name) as watcher:
-            ids, predictions = fit_and_predict(
+            predictions = fit_and_predict(
                 folder, name, out, seed=seed, drop=drop, ratios=[_pair(text) for text in ratios], watcher=watcher
             )
     except CannotLearn as refusal:
         raise click.ClickException(str(refusal)) from None
-    if out is None and slug is None:
-        sys.stdout.writelines(f"{i},{float(p)!r}\n" for i, p in zip(ids, predictions, strict=True))
-    elif out is not None:
-        click.echo(f"{len(ids)} predictions written to {out}.", err=True)
-    if slug is not None:
-        _submit(slug, dict(zip(ids, map(float, predictions), strict=True)), message or name)
-
-
-@main.command()
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="another seed, another run wherever chance has a part"
-)
-@click.option("--quick", is_flag=True, help="shorter runs of what takes long; rows 12 and 18 then come out differently")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="also a report with pictures in this folder"
-)
-def lecture(seed: int, quick: bool, form: str, out: Path | None) -> None:
-    """Run the lecture's eighteen experiments and print its figures beside this run's."""
-    from . import lecture as lectures
-    from .watch import Steps
-
-    with Steps("lecture", len(lectures.EXPERIMENTS)) as steps:
-        book = lectures.give(seed, quick, steps.tell)
-    if form == "json":
-        click.echo(json.dumps([asdict(row) for row in book.rows], indent=1))
-    else:
-        print_table(book.rows)
     if out is not None:
-        from .report import write_report
-
-        click.echo(f"Report written to {write_report(book, out)}.", err=True)
+        click.echo(f"{len(predictions.ids)} predictions written to {out}.", err=True)
+    elif slug is None:
+        click.echo(predictions.text(), nl=False)
+    if slug is not None:
+        _submit(slug, predictions.by_id(), message or name)
 
 
 @main.command()
@@ -173,19 +146,21 @@ def _play(slug: str, folder: Path | None, seed: int, tries: int) -> Outcome:
     if folder is None:
         raise click.UsageError("--against needs --data, the folder with that competition's files.")
     try:
-        ids, start = fit_and_predict(folder, "linear")
+        predicted = fit_and_predict(folder, "linear")
         with Client.from_env() as client:
 
             def score(predictions: NDArray[np.floating]) -> float:
                 try:
-                    answer = client.submit(slug, dict(zip(ids, map(float, predictions), strict=True)), message="lab")
+                    answer = client.submit(slug, replace(predicted, values=predictions).by_id(), message="lab")
                 except LimitReached as limit:
                     raise OutOfSubmissions from limit
-                return float(answer.public_score or 0.0)
+                if answer.public_score is None:  # a competition that is over shows none
+                    raise OutOfSubmissions
+                return answer.public_score
 
             board = RunningBoard(score, tries)
-            spread = float(start.std()) / 20
-            return against(board, start, "hill-climbing", spread, np.random.default_rng(seed))
+            spread = float(predicted.values.std()) / 20
+            return against(board, predicted.values, "hill-climbing", spread, np.random.default_rng(seed))
     except (CannotLearn, UnseenError) as refusal:
         raise click.ClickException(str(refusal)) from None
     except OutOfSubmissions:

@@ -6,6 +6,7 @@ number can be named with its line.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,26 +72,44 @@ def read_table(path: Path) -> pd.DataFrame:
             "a competition's folder has train.csv, test.csv and sample_submission.csv."
         )
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
-    except pd.errors.EmptyDataError:
-        raise BadTable(f"{path.name} is empty.") from None
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True) if row]
     except UnicodeDecodeError:
         raise BadTable(f"{path.name} is not UTF-8 text.") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as problem:
-        raise BadTable(f"{path.name} is not a table: {str(problem).strip()}") from None
-    if table.isna().any(axis=None):
-        line = int(np.flatnonzero(table.isna().any(axis=1))[0]) + 2
-        raise BadTable(f"{path.name}, line {line} has fewer fields than the header.")
-    stripped: pd.DataFrame = table.apply(lambda column: column.str.strip())
-    return stripped
+    except csv.Error as problem:
+        raise BadTable(f"{path.name} is not a table: {problem}.") from None
+    if not rows:
+        raise BadTable(f"{path.name} is empty.")
+    header, *cells = rows
+    for line, row in enumerate(cells, start=2):
+        if len(row) != len(header):
+            raise BadTable(f"{path.name}, line {line} has {len(row)} fields, and the header has {len(header)}.")
+    twice = [name for at, name in enumerate(header) if name in header[:at]]
+    if twice:
+        raise BadTable(f"{path.name} has two columns named `{twice[0]}`.")
+    return pd.DataFrame(cells, columns=header, dtype=str)
 
 
-def write_predictions(path: Path, bundle: Bundle, predictions: NDArray[np.floating]) -> None:
-    """id,<target> with one row per test id; every float written so that it reads back the same."""
-    lines = [f"{bundle.id_column},{bundle.target}"]
-    lines += [f"{i},{float(p)!r}" for i, p in zip(bundle.test_ids, predictions, strict=True)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+@dataclass(frozen=True)
+class Predictions:
+    """One value for each test id, in the order of test.csv."""
+
+    id_column: str
+    target: str
+    ids: list[str]
+    values: NDArray[np.floating]
+
+    def text(self) -> str:
+        """The prediction file: id,<target>, every float written so that it reads back the same."""
+        lines = [f"{i},{float(value)!r}" for i, value in zip(self.ids, self.values, strict=True)]
+        return "\n".join([f"{self.id_column},{self.target}", *lines]) + "\n"
+
+    def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.text(), encoding="utf-8")
+
+    def by_id(self) -> dict[str, float]:
+        return dict(zip(self.ids, map(float, self.values), strict=True))
 
 
 def _require(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:

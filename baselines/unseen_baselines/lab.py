@@ -1,7 +1,7 @@
 """The lecture's last part as an experiment: what a leaderboard is worth when nobody counts the submissions.
 
 A player who learns nothing from data, only from the public score, submits guess after guess and keeps what scores
-better. Without a limit the public score falls and falls; the private score, at which nobody could look, does not follow.
+better. Without a limit the public score falls and falls; the private score, which nobody could see, does not follow.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Bundle, read_bundle, write_predictions
+from .data import Bundle, Predictions, read_bundle
 from .estimators import Committee, Estimator, LinearRegressor, MeanRegressor, MLPRegressor
 from .features import Preparation, ratio
 from .training import Watcher
@@ -31,18 +31,18 @@ def fit_and_predict(
     drop: Sequence[str] = (),
     ratios: Sequence[tuple[str, str]] = (),
     watcher: Watcher | None = None,
-) -> tuple[list[str], NDArray[np.float64]]:
-    """The test ids and their predictions by the model `name` (see MODELS), also written to `out` when it is given.
+) -> Predictions:
+    """What the model `name` (see MODELS) predicts for the test rows, also written to `out` when it is given.
 
     `ratios` are pairs of columns to divide, such as ("words", "pages"). Raises CannotLearn with a sentence.
     """
     bundle = read_bundle(folder, drop)
     X, X_test = prepared(bundle, ratios)
-    model = MODELS[name](seed, watcher).fit(X, bundle.y)
-    predictions = model.predict(X_test).astype(np.float64)
+    values = MODELS[name](seed, watcher).fit(X, bundle.y).predict(X_test).astype(np.float64)
+    predictions = Predictions(bundle.id_column, bundle.target, bundle.test_ids, values)
     if out is not None:
-        write_predictions(out, bundle, predictions)
-    return bundle.test_ids, predictions
+        predictions.write(out)
+    return predictions
 
 
 def prepared(bundle: Bundle, ratios: Sequence[tuple[str, str]] = ()) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
