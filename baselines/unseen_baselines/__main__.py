@@ -88,6 +88,32 @@ def train(
 
 
 @main.command()
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="another seed, another run wherever chance has a part"
+)
+@click.option("--quick", is_flag=True, help="shorter runs of what takes long; rows 12 and 18 then come out differently")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="also a report with pictures in this folder"
+)
+def lecture(seed: int, quick: bool, form: str, out: Path | None) -> None:
+    """Run the lecture's eighteen experiments and print its figures beside this run's."""
+    from . import lecture as lectures
+    from .watch import Steps
+
+    with Steps("lecture", len(lectures.EXPERIMENTS)) as steps:
+        book = lectures.give(seed, quick, steps.tell)
+    if form == "json":
+        click.echo(json.dumps([asdict(row) for row in book.rows], indent=1))
+    else:
+        print_table(book.rows)
+    if out is not None:
+        from .report import write_report
+
+        click.echo(f"Report written to {write_report(book, out)}.", err=True)
+
+
+@main.command()
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--daily-limit", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--days", type=click.IntRange(1), default=14, show_default=True)
