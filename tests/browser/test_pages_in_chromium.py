@@ -14,6 +14,9 @@ from tests.installations import Build, Installation, Server
 from tests.web.test_pages import OWN_PAGES, PASSWORD, add, address, send
 from werkzeug.serving import make_server
 
+from unseen_server.services import reveal
+from unseen_server.services.accounts import SERVER
+
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -105,6 +108,17 @@ def test_a_board_refreshes_itself_when_a_better_file_comes_in(site: Site, open_p
     expect(rows.first).to_have_attribute("data-team", "Bob")
     assert "changed" in str(rows.first.get_attribute("class"))
     assert page.evaluate("window.sameDocument")
+
+
+def test_a_board_left_open_turns_into_the_private_one_at_the_reveal(site: Site, open_page: Open) -> None:
+    send_noisy(site, 8.0, "alice")
+    site.made.pass_deadline()
+    page = open_page(site.url + site.board)
+    expect(page.get_by_text("Public leaderboard:")).to_be_visible()
+    reveal.reveal(site.made.db, slug=site.made.slug, principal=SERVER, now=site.made.now)
+    page.clock.run_for(2 * REFRESH)
+    expect(page.get_by_text("Private leaderboard:")).to_be_visible()
+    expect(page.locator("#competition")).to_contain_text("Revealed")
 
 
 def test_a_row_that_stays_the_same_is_not_marked_as_changed(site: Site, open_page: Open) -> None:

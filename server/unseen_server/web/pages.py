@@ -53,9 +53,9 @@ for _filter in (
     present.markdown,
     schedule.both_zones,
     schedule.clock_time,
+    release.leak_meaning,
 ):
     blueprint.add_app_template_filter(_filter)
-blueprint.add_app_template_filter(release.leak_meaning)
 
 
 @blueprint.app_context_processor

@@ -38,8 +38,13 @@ function take(fresh, part) {
   if (inside >= 0) part.querySelectorAll("a, button")[inside]?.focus({ preventScroll: true });
 }
 
+function selecting() {
+  const chosen = getSelection();
+  return !chosen.isCollapsed && chosen.anchorNode.parentElement?.closest("[data-live]");
+}
+
 async function refresh() {
-  if (document.hidden || !getSelection().isCollapsed) return;
+  if (document.hidden || selecting()) return;
   try {
     const answer = await fetch(location.href, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
     if (answer.status !== 304) {
@@ -50,9 +55,7 @@ async function refresh() {
         const fresh = page.getElementById(part.id);
         if (fresh) take(fresh, part);
       }
-      const every = page.querySelector("[data-refresh]");
-      if (every) board.dataset.refresh = every.dataset.refresh;
-      else clearInterval(timer);
+      if (!page.querySelector("[data-refresh]")) clearInterval(timer);
     }
     offline.hidden = true;
   } catch {
