@@ -166,3 +166,13 @@ def test_a_form_sent_after_signing_out_leads_back_to_a_page_that_exists(made: In
     for path, after in ((address(made, "/submit"), address(made, "/submit")), ("/logout", LIST)):
         login = client.post(path).location
         assert hidden(client.get(login).text, "next") == after
+
+
+def test_a_board_from_an_earlier_session_is_not_kept(made: Installation) -> None:
+    client = made.client()
+    sign_in(client, "dora")
+    first = client.get(address(made, "/leaderboard"))
+    sign_in(client, "dora")
+    second = client.get(address(made, "/leaderboard"), headers={"If-None-Match": first.headers["ETag"]})
+    assert second.status_code == 200
+    assert hidden(second.text, "csrf_token") != hidden(first.text, "csrf_token")

@@ -21,7 +21,7 @@ from unseen_server.web.context import csrf_token, now, parts, visitor
 T = TypeVar("T")
 
 REFRESH_SECONDS = {"open": 15, "closed": 30}
-KEPT = 128
+KEPT = 64
 
 
 class Kept(Generic[T]):
