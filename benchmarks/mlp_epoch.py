@@ -1,6 +1,7 @@
 """Row 15: an epoch of a network in NumPy against PyTorch (float32) and scikit-learn (float64), on one thread.
 
-Interleaved rounds, medians. 64-100-100-1, batch 64, Adam, 100,000 rows. Needs PyTorch and scikit-learn; what is missing is said by name and skipped.
+Interleaved rounds, medians. 64-100-100-1, batch 64, Adam, 100,000 rows. Needs PyTorch and scikit-learn; what is missing
+is said by name and skipped.
 
     python benchmarks/mlp_epoch.py [--rounds 5] [--rows 100000]
 """
