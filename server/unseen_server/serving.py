@@ -106,6 +106,9 @@ class _Herd:
         if worker:
             return worker
         try:
+            # Until it has handlers of its own, a worker ends at once when it is told to stop.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.close(self._alive_writing)
             threading.Thread(target=self._end_with_parent, daemon=True).start()
             _work(self._config, self._listening, self._threads)

@@ -116,3 +116,12 @@ def test_a_worker_killed_is_replaced_and_the_server_goes_on(live: Server) -> Non
         time.sleep(0.05)
     assert answered >= 39
     assert len(psutil.Process(live.process.pid).children()) == 2
+
+
+@pytest.mark.slow
+def test_a_server_told_to_stop_while_it_starts_ends_at_once(installation: Installation) -> None:
+    with serving(installation) as server:
+        psutil.Process(server.process.pid).children()[0].kill()
+        time.sleep(0.6)  # its replacement is being made
+        server.process.terminate()
+        assert server.process.wait(20) == 0

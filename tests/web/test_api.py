@@ -206,6 +206,9 @@ def test_the_leaderboard_has_its_fields_and_no_private_board_before_the_reveal(i
     board = visitor.get("/api/competitions/lecture/leaderboard").get_json()
     assert set(board) == {"competition", "board", "generated_at", "direction", "entries"}
     assert [set(entry) for entry in board["entries"]] == [ENTRY_FIELDS]
+    upload(installation.client("bob"), installation.file())
+    first = visitor.get("/api/competitions/lecture/leaderboard?limit=1").get_json()["entries"]
+    assert [entry["team"] for entry in first] == ["Alice"]
     assert visitor.get("/api/competitions/lecture/leaderboard?board=private").status_code == 404
     assert visitor.get("/api/competitions/lecture/leaderboard?board=secret").status_code == 400
 

@@ -264,7 +264,9 @@ def finalists(
 # boards
 
 
-def public_board(session: Session, competition_id: int, direction: str) -> Sequence[Row[Standing, Team]]:
+def public_board(
+    session: Session, competition_id: int, direction: str, limit: int | None = None
+) -> Sequence[Row[Standing, Team]]:
     """Who has a score, best first, ties to teams before baselines and then to the earlier (core/ranking.board).
 
     It reads one standing per team and never a submission, so it costs the same however much was submitted.
@@ -275,16 +277,20 @@ def public_board(session: Session, competition_id: int, direction: str) -> Seque
         .join(Team, Team.id == Standing.team_id)
         .where(Standing.competition_id == competition_id, Standing.score.is_not(None), Team.kind != "staff")
         .order_by(score, Standing.ranked.desc(), Standing.submission_id)
+        .limit(limit)
     ).all()
 
 
-def private_board(session: Session, competition_id: int) -> Sequence[Row[PrivateStanding, Standing, Team]]:
+def private_board(
+    session: Session, competition_id: int, limit: int | None = None
+) -> Sequence[Row[PrivateStanding, Standing, Team]]:
     return session.execute(
         select(PrivateStanding, Standing, Team)
         .join(Team, Team.id == PrivateStanding.team_id)
         .join(Standing, Standing.team_id == PrivateStanding.team_id)
         .where(PrivateStanding.competition_id == competition_id)
         .order_by(PrivateStanding.position)
+        .limit(limit)
     ).all()
 
 

@@ -46,15 +46,18 @@ class Board:
     entries: list[Entry]
 
 
-def board(db: Database, *, slug: str, which: str, principal: Principal | None, now: datetime) -> Board:
-    """The public board, or the private one, which is NotFound before the reveal."""
+def board(
+    db: Database, *, slug: str, which: str, principal: Principal | None, now: datetime, limit: int | None = None
+) -> Board:
+    """The first `limit` rows of the public board, or of the private one, which is NotFound before the reveal."""
     with db.read() as session:
         competition = competitions.visible(session, slug, principal, now)
         if which not in BOARDS:
             raise BadRequest(reason=f"There is no such board. Ask for one of: {', '.join(BOARDS)}.")
         if which == "private" and competition.revealed_at is None:
             raise NotFound(what="private leaderboard", advice="It opens when the course staff reveal it.")
-        entries = _private(session, competition) if which == "private" else _public(session, competition)
+        rows = _private if which == "private" else _public
+        entries = rows(session, competition, limit)
         direction = metrics.metric(competition.metric).direction
         return Board(competition.slug, which, now, direction, entries)
 
@@ -75,11 +78,11 @@ def own_team(db: Database, *, slug: str, principal: Principal | None, now: datet
         return team.name if team else None
 
 
-def _public(session: Session, competition: Competition) -> list[Entry]:
+def _public(session: Session, competition: Competition, limit: int | None) -> list[Entry]:
     members = queries.members_of_teams(session, competition.id)
     direction = metrics.metric(competition.metric).direction
     rank, entries = 0, []
-    for standing, team in queries.public_board(session, competition.id, direction):
+    for standing, team in queries.public_board(session, competition.id, direction, limit):
         rank += standing.ranked
         score = standing.score
         if score is not None:
@@ -87,11 +90,11 @@ def _public(session: Session, competition: Competition) -> list[Entry]:
     return entries
 
 
-def _private(session: Session, competition: Competition) -> list[Entry]:
+def _private(session: Session, competition: Competition, limit: int | None) -> list[Entry]:
     members = queries.members_of_teams(session, competition.id)
     return [
         _entry(team, standing, members, private.rank, private.score, private.public_rank)
-        for private, standing, team in queries.private_board(session, competition.id)
+        for private, standing, team in queries.private_board(session, competition.id, limit)
     ]
 
 

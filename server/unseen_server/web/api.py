@@ -145,10 +145,7 @@ def _with_private_score(receipt: Any) -> dict[str, Any]:
 
 @blueprint.get("/competitions/<slug>/submissions")
 def submissions(slug: str) -> Response:
-    limit = request.args.get("limit", str(LISTED))
-    if not limit.isascii() or not limit.isdigit() or not 0 < int(limit) <= LISTED_AT_MOST:
-        raise BadRequest(reason=f"limit should be a whole number between 1 and {LISTED_AT_MOST}.")
-    mine = own.own_submissions(parts().db, slug=slug, principal=signed_in(), limit=int(limit), now=now())
+    mine = own.own_submissions(parts().db, slug=slug, principal=signed_in(), limit=_limit(LISTED), now=now())
     return json_reply({"submissions": mine})
 
 
@@ -193,7 +190,9 @@ def choose_final(slug: str) -> Response:
 @blueprint.get("/competitions/<slug>/leaderboard")
 def leaderboard(slug: str) -> Response:
     which = request.args.get("board", "public")
-    board = standings.board(parts().db, slug=slug, which=which, principal=visitor(), now=now())
+    board = standings.board(
+        parts().db, slug=slug, which=which, principal=visitor(), now=now(), limit=_limit(LISTED_AT_MOST)
+    )
     if request.args.get("format") == "csv":
         response = Response(exports.board_csv(board), mimetype="text/csv")
         response.headers.set("Content-Disposition", "attachment", filename=f"{slug}-{which}-leaderboard.csv")
@@ -230,6 +229,14 @@ def close(slug: str) -> Response:
 def reveal_competition(slug: str) -> Response:
     reveal.reveal(parts().db, slug=slug, principal=signed_in(), now=now())
     return competition(slug)
+
+
+def _limit(default: int) -> int:
+    """How many rows are wanted: `?limit=`."""
+    limit = request.args.get("limit", str(default))
+    if not limit.isascii() or not limit.isdigit() or not 0 < int(limit) <= LISTED_AT_MOST:
+        raise BadRequest(reason=f"limit should be a whole number between 1 and {LISTED_AT_MOST}.")
+    return int(limit)
 
 
 def _uploaded_bytes() -> bytes:
