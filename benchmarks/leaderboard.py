@@ -72,8 +72,9 @@ def _fill(session: Session, submissions: int, rng: np.random.Generator) -> None:
     order = np.lexsort((shown, team))
     _, first = np.unique(team[order], return_index=True)
     best = order[first]
-    session.execute(insert(Standing), [{"team_id": int(team[i]), "competition_id": 1, "ranked": True,
-        "score": shown[i], "submission_id": int(i) + 1, "entries": 1, "last_submission_at": NOW} for i in best])  # fmt: skip
+    ranked = {"competition_id": 1, "ranked": True, "entries": 1, "last_submission_at": NOW}
+    standings = [ranked | {"team_id": int(team[i]), "score": shown[i], "submission_id": int(i) + 1} for i in best]
+    session.execute(insert(Standing), standings)
 
 
 def main() -> list[tuple[str, str, str, str]]:

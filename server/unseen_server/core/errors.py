@@ -247,6 +247,5 @@ class Busy(Refusal):
 class StorageFull(Refusal):
     code = "storage_full"
     template = (
-        "The server cannot store anything right now; nothing was counted. "
-        "Tell the course staff that its disk is full."
+        "The server cannot store anything right now; nothing was counted. Tell the course staff that its disk is full."
     )

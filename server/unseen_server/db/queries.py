@@ -333,14 +333,15 @@ def standings_from_submissions(
 ) -> dict[int, tuple[int, float | None, int | None]]:
     """Entries, best shown score and the submission that first reached it, by team, from the submissions alone."""
     best_first = (Score.shown if direction == "lower" else -Score.shown).nulls_last()
-    by_team = {"partition_by": Submission.team_id}
     ranked = (
         select(
             Submission.team_id,
             Submission.id,
             Score.shown,
-            func.count().over(**by_team).label("entries"),
-            func.row_number().over(order_by=(best_first, Submission.id), **by_team).label("place"),
+            func.count().over(partition_by=Submission.team_id).label("entries"),
+            func.row_number()
+            .over(partition_by=Submission.team_id, order_by=(best_first, Submission.id))
+            .label("place"),
         )
         .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
         .where(Submission.competition_id == competition_id, Submission.late.is_(False))
