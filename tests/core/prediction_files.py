@@ -191,6 +191,7 @@ def _bad_numbers() -> Iterator[Case]:
 def _bad_ids() -> Iterator[Case]:
     for text, code, fragment in _WRONG_IDS:
         yield Case(f"id {text[:30]!r}", lines((3, f"{text},1")), (code, "missing_id"), fragment, 3)
+    yield Case("the character behind 9", lines((5, "0:,1e2")), ("unknown_id", "missing_id"), "`0:`", 5)
     yield Case("duplicate id", lines((6, "8,1")), ("duplicate_id", "missing_id"), "`8` was already in line 3", 6)
     yield Case("same row twice", CLEAN + b"12,200\n", ("duplicate_id",), "already in line 7", 8)
     yield Case("missing id", lines()[:-7], ("missing_id",), "The id `12` has no row")
@@ -254,6 +255,7 @@ def _bad_rows() -> Iterator[Case]:
     yield Case("blank line of CRLF", CLEAN.replace(b"8,", b"\r\n8,", 1), ("blank_line",), "Remove it", 3)
     yield Case("line of spaces", lines((3, "8,60.5\n  ")), ("blank_line",), "Line 4 is empty", 4)
     yield Case("spaces at the end", CLEAN + b" ", ("blank_line",), "Line 8 is empty", 8)
+    yield Case("two quotes behind the end", CLEAN + b'""\n', ("short_row",), "1 of 2 fields", 8)
     yield Case("comment", lines((3, "# note\n8,60.5")), ("short_row",), "`# note`", 3)
     yield Case("unclosed quote", lines((3, '8,"60.5')), ("stray_quote",), "does not wrap a whole field", 3)
     yield Case("unclosed quote around an id", lines((3, '"8,60.5')), ("stray_quote",), "a quote", 3)
