@@ -47,6 +47,14 @@ def main() -> None:
 )
 @click.option("--message", "-m", help="the submission's message (default: the model's name)")
 @click.option("--seed", type=int, help="repeat a run exactly")
+@click.option(
+    "--validation",
+    "share",
+    type=click.FloatRange(0, 0.9, min_open=True),
+    default=0.15,
+    show_default=True,
+    help="share of the training rows a network is stopped early on",
+)
 @click.option("--drop", multiple=True, metavar="COLUMN", help="leave a column out (repeatable)")
 @click.option(
     "--ratio",
@@ -56,7 +64,7 @@ def main() -> None:
     help="add the column A divided by B, such as words/pages (repeatable)",
 )
 def train(
-    name: str, folder: Path, out: Path | None, slug: str | None, message: str | None, seed: int | None,
+    name: str, folder: Path, out: Path | None, slug: str | None, message: str | None, seed: int | None, share: float,
     drop: Sequence[str], ratios: Sequence[str],
 ) -> None:  # fmt: skip
     """Train NAME on a competition's folder and predict its test rows.
@@ -72,10 +80,11 @@ def train(
     from .train import fit_and_predict
     from .watch import ProgressBar
 
+    pairs = [_pair(text) for text in ratios]
     try:
         with ProgressBar(name) as watcher:
             predictions = fit_and_predict(
-                folder, name, out, seed=seed, drop=drop, ratios=[_pair(text) for text in ratios], watcher=watcher
+                folder, name, out, seed=seed, validation_share=share, drop=drop, ratios=pairs, watcher=watcher
             )
     except CannotLearn as refusal:
         raise click.ClickException(str(refusal)) from None

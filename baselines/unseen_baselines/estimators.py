@@ -250,25 +250,31 @@ class Committee(Estimator):
     """The mean of several networks, each started anew and stopped early on other rows: their mistakes partly cancel."""
 
     def __init__(
-        self, members: int = 8, hidden: Sequence[int] = (100, 100), epochs: int = 1000, random_state: int | None = None,
+        self, members: int = 8, hidden: Sequence[int] = (100, 100), epochs: int = 1000, validation_share: float = 0.15,
+        random_state: int | None = None,
         watcher: Watcher | None = None,
     ) -> None:  # fmt: skip
         self.members = members
         self.hidden = hidden
         self.epochs = epochs
+        self.validation_share = validation_share
         self.random_state = random_state
         self.watcher = watcher
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         features, labels = self._checked(X, y)
         seeds = np.random.default_rng(_seed(self.random_state)).integers(2**31, size=self.members)
-        self.networks_ = [
-            MLPRegressor(self.hidden, epochs=self.epochs, random_state=int(seed), watcher=self.watcher).fit(
-                features, labels
-            )
-            for seed in seeds
-        ]
+        self.networks_ = [self._member(int(seed)).fit(features, labels) for seed in seeds]
         return self
+
+    def _member(self, seed: int) -> MLPRegressor:
+        return MLPRegressor(
+            self.hidden,
+            epochs=self.epochs,
+            validation_share=self.validation_share,
+            random_state=seed,
+            watcher=self.watcher,
+        )
 
     def predict(self, X: ArrayLike) -> Array:
         features = self._checked_again(X)

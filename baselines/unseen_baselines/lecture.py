@@ -101,11 +101,12 @@ def too_small_a_step(book: Notebook) -> None:
     model, history = descend("ml2021", 1e-4, 10_000)
     path = np.array(history.path)
     book.kept["slow path"] = path
+    book.kept["brisk path"] = np.array(descend("ml2021", 3e-4, 10_000)[1].path)
     for updates, lecture in ((100, 263), (1000, 261), (10_000, 249)):
         w, b = path[updates]
         book.note(5, f"learning rate 0.0001, {updates} updates: MSE", lecture, mse(w * X[:, 0] + b, y))
     book.note(
-        7, "that unfinished line on 2025: MSE", "about 1000", mse(model.predict(_pages("genai2025")[0]), y_2025())
+        7, "row 5's unfinished line on 2025: MSE", "about 1000", mse(model.predict(_pages("genai2025")[0]), y_2025())
     )
 
 
@@ -116,7 +117,7 @@ def batches(book: Notebook) -> None:
         _, history = descend("ml2021", 1e-5, epochs, batch_size=size, rng=book.rng(6))
         path = np.array(history.path)
         book.kept[f"batch {size}"] = path
-        book.note(6, f"{words[size]}, {size} rows: updates per epoch", lecture, history.updates / epochs)
+        book.note(6, f"{words[size]} ({size} of 20 rows): updates per epoch", lecture, history.updates / epochs)
     for size in (20, 5, 1):
         path = book.kept[f"batch {size}"]
         way = np.abs(np.diff(path[:, 1])).sum() / epochs  # b is the slow direction, along the canyon's floor
@@ -145,18 +146,16 @@ def matched_course(book: Notebook) -> None:
 
 def total_words(book: Notebook) -> None:
     """Words are a thousand times as large as b's 1, so the same step is a million times too long."""
-    names = ("pages", "words")
-    came = []
+    names, c = ("pages", "words"), course("genai2024")
     for rate in (1e-4, 1e-5, 1e-6, 1e-7):
         try:
             model, _ = descend("genai2024", rate, 1000, names=names, start=(1.0, 0.0, 15.0))
-            loss = mse(model.predict(features(course("genai2024"), *names)), course("genai2024").minutes)
-            came.append(f"{rate:g}: MSE {loss:.4g}")
+            came: Number = mse(model.predict(features(c, *names)), c.minutes)
         except Diverged as diverged:
-            came.append(f"{rate:g}: infinite at update {diverged.update}")
-    book.note(9, "total words: learning rates", "smaller again and again, or NaN", "; ".join(came))
-    book.note(9, "total words: train MSE at the minimum", 69, _train_mse(*names))
-    book.note(9, "total words: validation MSE", "not told", _validation_mse(*names))
+            came = f"infinite at update {diverged.update}"
+        book.note(9, f"total words, learning rate {rate:g}, 1000 updates: MSE", "smaller steps, or NaN", came)
+    book.note(9, "total words, at the minimum: train MSE", 69, _train_mse(*names))
+    book.note(9, "total words, at the minimum: validation MSE", "not told", _validation_mse(*names))
 
 
 def words_per_page(book: Notebook) -> None:

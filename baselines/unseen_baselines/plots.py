@@ -30,8 +30,8 @@ RED = "#c0392b"
 CAPTIONS = {
     "surface": "Row 2. The error of every line: a canyon, steep across, nearly flat along its floor.",
     "descent": (
-        "Rows 4 and 5. From the same start, one step size leaves the map at once; the other crawls along the canyon's "
-        "floor for 10,000 updates without arriving."
+        "Rows 4 and 5. From the same start, one step size leaves the map at once; the smallest crawls along the "
+        "canyon's floor for 10,000 updates without arriving; between them is one that gets nearly there."
     ),
     "batches": "Row 6. A hundred epochs each: smaller batches make more updates, travel further, and tremble more.",
     "lines": "Rows 3, 7 and 8. The best line of 2021 is too steep for the lectures of 2025; that of 2024 fits better.",
@@ -60,7 +60,10 @@ def draw_all(book: Notebook) -> dict[str, Figure]:
     pages, crowded, stopped = kept["trained on pages"], kept["trained on words_per_page"], kept["stopped"]
     return {
         "surface": surface(kept["grid"]),
-        "descent": descent(kept["grid"], {"0.001": kept["explosion"].path, "0.0001": kept["slow path"]}),
+        "descent": descent(
+            kept["grid"],
+            {"0.001": kept["explosion"].path, "0.0003": kept["brisk path"], "0.0001": kept["slow path"]},
+        ),
         "batches": batches(kept["grid"], {f"batch of {size}": kept[f"batch {size}"] for size in (20, 5, 1)}),
         "lines": lines([course("ml2021"), course("genai2024"), course("genai2025")]),
         "hinges": hinges((2, 4, 8, 16)),

@@ -17,6 +17,7 @@ body { font: 16px/1.5 system-ui, "Noto Sans", sans-serif; color: #222;
   max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; padding: .25rem .6rem; vertical-align: top; }
+th:nth-child(2) { width: 48%; }
 th:nth-child(n+3), td:nth-child(n+3) { text-align: right; font-variant-numeric: tabular-nums; }
 tbody tr:first-child td { border-top: 1px solid #ccc; }
 thead th { border-bottom: 2px solid #222; }

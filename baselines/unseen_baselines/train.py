@@ -13,12 +13,12 @@ from .estimators import Committee, Estimator, LinearRegressor, MeanRegressor, ML
 from .features import Preparation, ratio
 from .training import Watcher
 
-MODELS: dict[str, Callable[[int | None, Watcher | None], Estimator]] = {
-    "mean": lambda seed, watcher: MeanRegressor(),
-    "linear": lambda seed, watcher: LinearRegressor(),
-    "linear-gd": lambda seed, watcher: LinearRegressor("gradient-descent", watcher=watcher),
-    "mlp": lambda seed, watcher: MLPRegressor(random_state=seed, watcher=watcher),
-    "committee": lambda seed, watcher: Committee(random_state=seed, watcher=watcher),
+MODELS: dict[str, Callable[[int | None, float, Watcher | None], Estimator]] = {
+    "mean": lambda seed, share, watcher: MeanRegressor(),
+    "linear": lambda seed, share, watcher: LinearRegressor(),
+    "linear-gd": lambda seed, share, watcher: LinearRegressor("gradient-descent", watcher=watcher),
+    "mlp": lambda seed, share, watcher: MLPRegressor(random_state=seed, validation_share=share, watcher=watcher),
+    "committee": lambda seed, share, watcher: Committee(random_state=seed, validation_share=share, watcher=watcher),
 }
 
 
@@ -28,6 +28,7 @@ def fit_and_predict(
     out: Path | None = None,
     *,
     seed: int | None = None,
+    validation_share: float = 0.15,
     drop: Sequence[str] = (),
     ratios: Sequence[tuple[str, str]] = (),
     watcher: Watcher | None = None,
@@ -38,7 +39,7 @@ def fit_and_predict(
     """
     bundle = read_bundle(folder, drop)
     X, X_test = prepared(bundle, ratios)
-    values = MODELS[name](seed, watcher).fit(X, bundle.y).predict(X_test).astype(np.float64)
+    values = MODELS[name](seed, validation_share, watcher).fit(X, bundle.y).predict(X_test).astype(np.float64)
     predictions = Predictions(bundle.id_column, bundle.target, bundle.test_ids, values)
     if out is not None:
         predictions.write(out)

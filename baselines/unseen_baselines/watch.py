@@ -46,7 +46,7 @@ class ProgressBar:
         self._bar.update(self._task, completed=epoch.number, figures=figures(epoch))
 
     def ends(self, sentence: str) -> None:
-        self._bar.refresh()
+        self._bar.update(self._task, total=self._bar.tasks[self._task].completed)  # stopping early is being done
         self._bar.console.print(sentence, style="dim", highlight=False, soft_wrap=True)
 
 
