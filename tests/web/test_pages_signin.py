@@ -9,6 +9,7 @@ from tests.installations import Build, Installation
 from tests.web.test_pages import PASSWORD, add, address, browser, hidden, sign_in
 
 from unseen_server.config import Config
+from unseen_server.core.errors import NotFound, NotSignedIn
 from unseen_server.services import accounts
 from unseen_server.web.context import SESSION_COOKIE
 from unseen_server.web.signin import local_path
@@ -145,6 +146,22 @@ def test_a_token_is_shown_once_and_works(build: Build) -> None:
     after = client.get("/account").text
     assert token[0] not in after
     assert token[0][:13] in after
+
+
+def test_a_revoked_token_ends_at_once_and_nobody_revokes_anothers(build: Build) -> None:
+    made = build()
+    client = browser(made)
+    token = made.token("dora")
+    page = client.get("/account").text
+    form = {"csrf_token": hidden(page, "csrf_token")}
+    (path,) = re.findall(r"/account/tokens/\d+/revoke", page)
+    with pytest.raises(NotFound):
+        accounts.revoke_token(made.db, int(path.split("/")[3]), user_id=99, actor="bob", now=made.now)
+    assert client.post(path).status_code == 403
+    assert accounts.principal_of_token(made.db, token, made.now)
+    assert client.post(path, data=form).status_code == 303
+    with pytest.raises(NotSignedIn):
+        accounts.principal_of_token(made.db, token, made.now)
 
 
 def test_a_token_cannot_make_another_one(build: Build) -> None:

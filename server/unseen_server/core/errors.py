@@ -205,7 +205,7 @@ class LimitReached(Refusal):
 
     code = "limit_reached"
     template = "{reason}"
-    members = ("resets_at", "retry_after")
+    members: ClassVar[tuple[str, ...]] = ("resets_at", "retry_after")
 
 
 class DailyLimitReached(LimitReached):

@@ -30,7 +30,7 @@ from unseen_server.services import audit, names
 
 ROLES = ("student", "assistant", "instructor")
 SCOPES = ("read", "submit", "staff")  # each includes those before it
-SESSION_LASTS = timedelta(days=14)
+SESSION_LASTS = timedelta(days=30)
 SHORTEST_PASSWORD = 8
 # Failed sign-ins within the window, then wait: of one name, and of one address (a whole campus may share it).
 ATTEMPTS_OF_NAME = 10
@@ -88,6 +88,7 @@ class SignedIn:
 class OwnToken:
     """A token as its owner sees it afterwards: never the secret."""
 
+    id: int
     name: str
     prefix: str
     scope: str
@@ -264,9 +265,20 @@ def issue_token(
 def own_tokens(db: Database, user_id: int) -> list[OwnToken]:
     with db.read() as session:
         return [
-            OwnToken(token.name, token.prefix, token.scope, token.created_at, token.last_used_at, token.expires_at)
-            for token in queries.tokens_of(session, user_id)
+            OwnToken(t.id, t.name, t.prefix, t.scope, t.created_at, t.last_used_at, t.expires_at)
+            for t in queries.tokens_of(session, user_id)
         ]
+
+
+def revoke_token(db: Database, token_id: int, *, user_id: int, actor: str, now: datetime) -> None:
+    """End a token at once; NotFound for one that is somebody else's."""
+    with db.write() as session:
+        token = session.get(Token, token_id)
+        if token is None or token.user_id != user_id:
+            raise NotFound(what="token of yours with this number", advice="Your account page lists those you have.")
+        if token.revoked_at is None:
+            token.revoked_at = now
+            audit.record(session, actor=actor, action="token.revoke", subject=token.prefix, now=now)
 
 
 def _digest(secret: str) -> str:

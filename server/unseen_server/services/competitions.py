@@ -30,6 +30,7 @@ class Listed:
     slug: str
     title: str
     course: str
+    course_title: str
     phase: str
     metric: str
     direction: str
@@ -192,6 +193,7 @@ def _listed(
         slug=competition.slug,
         title=competition.title,
         course=course.slug,
+        course_title=course.title,
         phase=phase_of(competition, now),
         metric=competition.metric,
         direction=direction,

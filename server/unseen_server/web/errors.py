@@ -95,15 +95,11 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _page(status: int, detail: str, problems: Any = ()) -> Response:
+    title = _TITLES.get(status, "That did not work")
     return Response(
-        render_template(
-            "error.html",
-            status=status,
-            title=_TITLES.get(status, "That did not work"),
-            detail=detail,
-            problems=problems,
-        ),
+        render_template("error.html", status=status, title=title, detail=detail, problems=problems),
         status,
+        {"Cache-Control": "private, no-store"},
     )
 
 

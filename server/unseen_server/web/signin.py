@@ -82,6 +82,13 @@ def new_token() -> AnyResponse:
     return _account(person, token)
 
 
+@blueprint.post("/account/tokens/<int(max=2147483647):token_id>/revoke")
+def revoke_token(token_id: int) -> AnyResponse:
+    person = _in_browser()
+    accounts.revoke_token(parts().db, token_id, user_id=person.user_id, actor=person.username, now=now())
+    return redirect(url_for("pages.signin.account"), 303)
+
+
 def local_path(asked: str | None) -> str:
     """Where to go next, if that is on this server; else the list of competitions."""
     return asked if asked and LOCAL_PATH.fullmatch(asked) else url_for("pages.competition_list")
