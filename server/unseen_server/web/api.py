@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response, current_app, request, send_file
 from sqlalchemy import text
 
 from unseen_server import __version__
@@ -16,15 +16,14 @@ from unseen_server.services import accounts, bundles, competitions, exports, fin
 from unseen_server.services import submissions as own
 from unseen_server.services.entries import Upload
 from unseen_server.services.submit import check, submit
-from unseen_server.web.context import csrf_token, now, parts, signed_in, visitor
+from unseen_server.web import openapi, wire
+from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
 from unseen_server.web.replies import json_reply
+from unseen_server.web.wire import LISTED, LISTED_AT_MOST, Choice, Launch
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
 T = TypeVar("T")
-
-LISTED = 200
-LISTED_AT_MOST = 100_000
 
 
 @blueprint.before_request
@@ -36,6 +35,7 @@ def _protect_sessions() -> None:
 
 @blueprint.get("/health")
 def health() -> Response:
+    """Say whether the server and its database answer."""
     try:
         with parts().db.read() as session:
             session.execute(text("SELECT 1"))
@@ -43,23 +43,29 @@ def health() -> Response:
     except (Busy, sqlite3.Error):
         database = "unavailable"
     status = 200 if database == "ok" else 503
-    body = {"status": database, "version": __version__, "checks": {"database": database}}
-    return json_reply(body, status)
+    return json_reply(wire.Health(database, __version__, {"database": database}), status)
+
+
+@blueprint.get("/openapi.json")
+def openapi_document() -> Response:
+    """Describe this interface, in OpenAPI 3.1."""
+    return json_reply(openapi.document(current_app))
 
 
 @blueprint.get("/whoami")
 def whoami() -> Response:
+    """Say who is asking, in which courses, and with which token."""
     person = signed_in()
-    token = {"name": person.token_name, "scope": person.scope, "expires_at": person.token_expires_at}
+    name = person.token_name
     return json_reply(
-        {
-            "username": person.username,
-            "display_name": person.display_name,
-            "is_admin": person.is_admin,
-            "courses": accounts.courses_of(parts().db, person.user_id),
-            "token": token if person.token_name else None,
-            "csrf_token": csrf_token() or None,
-        }
+        wire.WhoAmI(
+            username=person.username,
+            display_name=person.display_name,
+            is_admin=person.is_admin,
+            courses=accounts.courses_of(parts().db, person.user_id),
+            token=wire.TokenInUse(name, person.scope, person.token_expires_at) if name else None,
+            csrf_token=csrf_token() or None,
+        )
     )
 
 
@@ -68,16 +74,19 @@ def whoami() -> Response:
 
 @blueprint.get("/competitions")
 def competition_list() -> Response:
-    return json_reply({"competitions": competitions.listed(parts().db, principal=signed_in(), now=now())})
+    """List the competitions of your courses, the latest deadline first."""
+    return json_reply(wire.Competitions(competitions.listed(parts().db, principal=signed_in(), now=now())))
 
 
 @blueprint.get("/competitions/<slug>")
 def competition(slug: str) -> Response:
+    """Show one competition in full."""
     return json_reply(competitions.shown(parts().db, slug=slug, principal=visitor(), now=now()))
 
 
 @blueprint.post("/competitions")
 def create_competition() -> Response:
+    """Bring a competition's folder in as a draft (staff)."""
     person = signed_in()
     person.need_scope("staff")
     bundle = bundles.read_zip(_uploaded_bytes())
@@ -87,11 +96,13 @@ def create_competition() -> Response:
 
 @blueprint.get("/competitions/<slug>/files")
 def files(slug: str) -> Response:
-    return json_reply({"files": competitions.files(parts().db, slug=slug, principal=signed_in(), now=now())})
+    """List the public files of a competition."""
+    return json_reply(wire.Files(competitions.files(parts().db, slug=slug, principal=signed_in(), now=now())))
 
 
 @blueprint.get("/competitions/<slug>/files/<name>")
 def file(slug: str, name: str) -> Response:
+    """Download a public file, whole or in parts."""
     kept = competitions.file(
         parts().db, slug=slug, name=name, principal=signed_in(), now=now(), folder=parts().downloads
     )
@@ -114,6 +125,7 @@ def file(slug: str, name: str) -> Response:
 
 @blueprint.post("/competitions/<slug>/submissions")
 def new_submission(slug: str) -> Response:
+    """Submit a prediction file, or only check it."""
     person = signed_in()
     sent = request.files.get("file")
     if sent is None:
@@ -126,36 +138,34 @@ def new_submission(slug: str) -> Response:
         message=request.form.get("message", ""),
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
-    received_at = now()
+    arrived = received_at()
     if request.args.get("check") == "true":
-        rows = check(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=received_at)
-        return json_reply({"valid": True, "rows": rows})
-    answer = submit(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=received_at)
-    response = json_reply(_with_private_score(answer.receipt), 201)
+        rows = check(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=arrived)
+        return json_reply(wire.Valid(True, rows))
+    answer = submit(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=arrived)
+    response = json_reply(wire.NewSubmission(**vars(answer.receipt)), 201)
     response.headers["Location"] = f"/api/submissions/{answer.receipt.ref}"
     if answer.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response
 
 
-def _with_private_score(receipt: Any) -> dict[str, Any]:
-    """The receipt in the shape of every submission; a private score does not exist for it yet."""
-    return {**msgspec.to_builtins(receipt), "private_score": None}
-
-
 @blueprint.get("/competitions/<slug>/submissions")
 def submissions(slug: str) -> Response:
+    """List your team's submissions, the newest first."""
     mine = own.own_submissions(parts().db, slug=slug, principal=signed_in(), limit=_limit(LISTED), now=now())
-    return json_reply({"submissions": mine})
+    return json_reply(wire.Submissions(mine))
 
 
 @blueprint.get("/submissions/<int(max=2147483647):ref>")
 def submission(ref: int) -> Response:
+    """Show one submission of your team."""
     return json_reply(own.own_submission(parts().db, ref=ref, principal=signed_in()))
 
 
 @blueprint.get("/submissions/<int(max=2147483647):ref>/file")
 def submission_file(ref: int) -> Response:
+    """Download a file as your team sent it."""
     uploaded = own.own_file(parts().db, ref=ref, principal=signed_in())
     response = Response(uploaded.content, mimetype="application/octet-stream")
     response.headers.set("Content-Disposition", "attachment", filename=uploaded.name)
@@ -165,20 +175,19 @@ def submission_file(ref: int) -> Response:
 
 @blueprint.get("/competitions/<slug>/limits")
 def limits(slug: str) -> Response:
+    """Say how much your team may still submit, and when the day's count resets."""
     return json_reply(own.own_limits(parts().db, slug=slug, principal=signed_in(), now=now()))
 
 
 @blueprint.get("/competitions/<slug>/final")
 def final(slug: str) -> Response:
+    """Show which of your team's submissions count in the end."""
     return json_reply(finals.final(parts().db, slug=slug, principal=signed_in(), now=now()))
-
-
-class Choice(msgspec.Struct, forbid_unknown_fields=True):
-    refs: list[int]
 
 
 @blueprint.put("/competitions/<slug>/final")
 def choose_final(slug: str) -> Response:
+    """Choose which of your team's submissions count in the end; none returns to the default rule."""
     person = signed_in()
     choice = _body(Choice, 'Send JSON such as {"refs": [12, 15]}.')
     return json_reply(finals.choose(parts().db, slug=slug, principal=person, refs=choice.refs, now=now()))
@@ -189,6 +198,7 @@ def choose_final(slug: str) -> Response:
 
 @blueprint.get("/competitions/<slug>/leaderboard")
 def leaderboard(slug: str) -> Response:
+    """Show the public leaderboard or, after the reveal, the private one."""
     which = request.args.get("board", "public")
     board = standings.board(
         parts().db, slug=slug, which=which, principal=visitor(), now=now(), limit=_limit(LISTED_AT_MOST)
@@ -204,12 +214,9 @@ def leaderboard(slug: str) -> Response:
 # staff
 
 
-class Launch(msgspec.Struct, forbid_unknown_fields=True):
-    at: str | None = None
-
-
 @blueprint.post("/competitions/<slug>/launch")
 def launch(slug: str) -> Response:
+    """Open a draft now or at a given time, and publish the salted hash of its answer key (staff)."""
     body = (
         _body(Launch, 'Send nothing, or JSON such as {"at": "2026-12-01 08:00"}.')
         if request.content_length
@@ -221,12 +228,14 @@ def launch(slug: str) -> Response:
 
 @blueprint.post("/competitions/<slug>/close")
 def close(slug: str) -> Response:
+    """End an open competition before its deadline (staff)."""
     launching.close(parts().db, slug=slug, principal=signed_in(), now=now())
     return competition(slug)
 
 
 @blueprint.post("/competitions/<slug>/reveal")
 def reveal_competition(slug: str) -> Response:
+    """Score the final submissions on the private rows and open the private leaderboard (staff)."""
     reveal.reveal(parts().db, slug=slug, principal=signed_in(), now=now())
     return competition(slug)
 

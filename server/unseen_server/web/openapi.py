@@ -1,0 +1,279 @@
+"""The OpenAPI document: made from the URL map, the views' docstrings and the types that go over the wire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass
+from datetime import datetime
+from functools import cache
+from http import HTTPStatus
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+from flask import Flask
+from werkzeug.routing import Rule
+
+from unseen_server import __version__
+from unseen_server.core import errors
+from unseen_server.core.errors import Refusal
+from unseen_server.core.limits import Allowance
+from unseen_server.services.competitions import Shown
+from unseen_server.services.finals import Final
+from unseen_server.services.standings import Board
+from unseen_server.services.submissions import OwnSubmission
+from unseen_server.web import wire
+from unseen_server.web.context import SAFE_METHODS, SESSION_COOKIE
+from unseen_server.web.errors import status_of
+
+Content = Mapping[str, type | None]  # media type -> the class inside; None where there is none of ours
+
+TITLE = "Unseen"
+ABOUT = "Machine-learning competitions for courses: hidden labels, a daily limit, a leaderboard that can be trusted."
+SCHEMAS = "#/components/schemas/{name}"
+
+BYTES: Content = {"application/octet-stream": None}
+PROBLEM: Content = {"application/problem+json": wire.Problem}
+NOTHING: Content = {}
+
+# Who has to be asked for: nobody, anybody who may also sign in, a person.
+NOBODY: list[dict[str, list[str]]] = []
+PERSON: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
+VISITOR = [{}, *PERSON]
+SECURITY_SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer", "bearerFormat": "unseen_..."},
+    "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+    "form": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token", "description": "`csrf_token` of /api/whoami."},
+}
+
+RESPONSE_HEADERS: Mapping[int, Sequence[str]] = {
+    201: ("Location", "Idempotent-Replayed"),
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+
+
+def _json(kind: type | None) -> Content:
+    return {"application/json": kind}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a view takes and answers; its address, method and summary are read from the application."""
+
+    answers: Mapping[int, Content]
+    refusals: tuple[type[Refusal], ...] = ()
+    query: type | None = None
+    headers: type | None = None
+    body: Content = field(default_factory=dict)
+    body_required: bool = True
+    security: list[dict[str, list[str]]] = field(default_factory=lambda: PERSON)
+
+
+# What any address can refuse; any that names something; any that changes something.
+ALWAYS = (errors.NotSignedIn, errors.Busy, errors.StorageFull)
+NAMED = (errors.NotFound,)
+CHANGING = (errors.BadCsrfToken, errors.FileTooLarge)
+STAFF = (errors.StaffOnly, errors.TokenScopeTooSmall)
+SUBMITTING = (
+    errors.BadRequest,
+    errors.BadFile,
+    errors.NotEnrolled,
+    errors.TokenScopeTooSmall,
+    errors.NotOpenYet,
+    errors.DeadlinePassed,
+    errors.UnsupportedFile,
+    errors.KeyReused,
+    errors.DailyLimitReached,
+    errors.TotalLimitReached,
+    errors.TooManyRejected,
+)
+
+OPERATIONS: Mapping[str, Operation] = {
+    "health": Operation({200: _json(wire.Health), 503: _json(wire.Health)}, security=NOBODY),
+    "openapi_document": Operation({200: _json(None)}, security=VISITOR),
+    "whoami": Operation({200: _json(wire.WhoAmI)}),
+    "competition_list": Operation({200: _json(wire.Competitions)}),
+    "competition": Operation({200: _json(Shown)}, security=VISITOR),
+    "create_competition": Operation(
+        {201: _json(Shown)},
+        (errors.BadRequest, errors.BadBundle, errors.Conflict, errors.NotFound, *STAFF),
+        query=wire.Home,
+        body={"application/zip": None, "multipart/form-data": wire.BundleForm},
+    ),
+    "files": Operation({200: _json(wire.Files)}, (errors.NotEnrolled,)),
+    "file": Operation({200: BYTES, 206: BYTES, 304: NOTHING, 416: PROBLEM}, (errors.NotEnrolled,)),
+    "new_submission": Operation(
+        {200: _json(wire.Valid), 201: _json(wire.NewSubmission)},
+        SUBMITTING,
+        query=wire.Check,
+        headers=wire.Retry,
+        body={"multipart/form-data": wire.SubmissionForm},
+    ),
+    "submissions": Operation(
+        {200: _json(wire.Submissions)}, (errors.BadRequest, errors.NotEnrolled), query=wire.Listing
+    ),
+    "submission": Operation({200: _json(OwnSubmission)}),
+    "submission_file": Operation({200: BYTES}),
+    "limits": Operation({200: _json(Allowance)}, (errors.NotEnrolled,)),
+    "final": Operation({200: _json(Final)}, (errors.NotEnrolled,)),
+    "choose_final": Operation(
+        {200: _json(Final)},
+        (errors.BadRequest, errors.NotEnrolled, errors.TokenScopeTooSmall, errors.WrongPhase),
+        body=_json(wire.Choice),
+    ),
+    "leaderboard": Operation(
+        {200: {"application/json": Board, "text/csv": None}},
+        (errors.BadRequest,),
+        query=wire.WhichBoard,
+        security=VISITOR,
+    ),
+    "launch": Operation(
+        {200: _json(Shown)},
+        (errors.BadRequest, errors.WrongPhase, *STAFF),
+        body=_json(wire.Launch),
+        body_required=False,
+    ),
+    "close": Operation({200: _json(Shown)}, (errors.WrongPhase, *STAFF)),
+    "reveal_competition": Operation({200: _json(Shown)}, (errors.WrongPhase, *STAFF)),
+}
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1) of every route of the blueprint `api`.
+
+    Raises KeyError for a route that OPERATIONS does not describe.
+    """
+    paths: dict[str, dict[str, Any]] = {}
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("api."):
+            view = app.view_functions[rule.endpoint]
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                path = re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule.rule)
+                paths.setdefault(path, {})[method.lower()] = _operation(rule, method, view.__doc__ or "")
+    return {
+        "openapi": "3.1.1",
+        "info": {"title": TITLE, "version": __version__, "description": ABOUT},
+        "servers": [{"url": "/"}],
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": _schemas(), "securitySchemes": SECURITY_SCHEMES},
+    }
+
+
+def _operation(rule: Rule, method: str, said: str) -> dict[str, Any]:
+    name = rule.endpoint.removeprefix("api.")
+    operation = OPERATIONS[name]
+    safe = method in SAFE_METHODS
+    described: dict[str, Any] = {
+        "operationId": name,
+        "summary": said.split("\n")[0],
+        "security": [_with_form(one, safe) for one in operation.security],
+        "parameters": [
+            *_in_path(rule),
+            *_parameters("query", operation.query),
+            *_parameters("header", operation.headers),
+        ],
+        "responses": _responses(operation, named=bool(rule.arguments), safe=safe),
+    }
+    if operation.body:
+        described["requestBody"] = {"required": operation.body_required, "content": _content(operation.body)}
+    return described
+
+
+def _with_form(scheme: dict[str, list[str]], safe: bool) -> dict[str, list[str]]:
+    """A browser's session changes something only together with its form token."""
+    return scheme if safe or "session" not in scheme else {**scheme, "form": []}
+
+
+# parameters
+
+
+def _in_path(rule: Rule) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind == "int" else "string"}}
+        for kind, name in re.findall(r"<(?:(\w+)[^<>]*:)?(\w+)>", rule.rule)
+    ]
+
+
+def _parameters(place: str, kind: type | None) -> list[dict[str, Any]]:
+    """The fields of a struct as parameters."""
+    if kind is None:
+        return []
+    schema = msgspec.json.schema(kind)["$defs"][kind.__name__]
+    return [
+        {"name": name, "in": place, "description": inner.pop("description"), "schema": inner}
+        for name, inner in schema["properties"].items()
+    ]
+
+
+# answers
+
+
+def _responses(operation: Operation, *, named: bool, safe: bool) -> dict[str, Any]:
+    responses = {
+        str(status): _response(status, content, HTTPStatus(status).phrase)
+        for status, content in operation.answers.items()
+    }
+    for status, codes in _refused(operation, named=named, safe=safe).items():
+        responses[str(status)] = _response(status, PROBLEM, ", ".join(f"`{code}`" for code in sorted(codes)))
+    return dict(sorted(responses.items()))
+
+
+def _refused(operation: Operation, *, named: bool, safe: bool) -> dict[int, set[str]]:
+    """The codes of what may be refused, by status."""
+    if operation.security is NOBODY:
+        return {}
+    codes: dict[int, set[str]] = {}
+    for refusal in (*operation.refusals, *ALWAYS, *(NAMED if named else ()), *(() if safe else CHANGING)):
+        codes.setdefault(status_of(refusal), set()).add(refusal.code)
+    return codes
+
+
+def _response(status: int, content: Content, description: str) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": description}
+    if content:
+        response["content"] = _content(content)
+    if status in RESPONSE_HEADERS:
+        response["headers"] = {name: {"schema": {"type": "string"}} for name in RESPONSE_HEADERS[status]}
+    return response
+
+
+def _content(content: Content) -> dict[str, Any]:
+    return {
+        media: {"schema": {"$ref": SCHEMAS.format(name=kind.__name__)}} if kind else {}
+        for media, kind in content.items()
+    }
+
+
+# schemas
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    """Everything that goes over the wire, by the name of its class."""
+    contents = [content for one in OPERATIONS.values() for content in (*one.answers.values(), one.body)]
+    kinds = {kind for content in (*contents, PROBLEM) for kind in content.values() if kind}
+    _, schemas = msgspec.json.schema_components(kinds, ref_template=SCHEMAS)
+    for kind in {part for whole in kinds for part in _made_of(whole)}:
+        _mark_instants(kind, schemas[kind.__name__])
+    return dict(sorted(schemas.items()))
+
+
+def _made_of(kind: Any) -> Iterator[type]:
+    """The classes that a type is made of, itself among them."""
+    if isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, msgspec.Struct)):
+        yield kind
+        for hint in get_type_hints(kind).values():
+            yield from _made_of(hint)
+    for argument in get_args(kind):
+        yield from _made_of(argument)
+
+
+def _mark_instants(kind: type, schema: dict[str, Any]) -> None:
+    """msgspec leaves out the format of a datetime that might be naive; none of ours is."""
+    for name, hint in get_type_hints(kind).items():
+        if datetime in (hint, *get_args(hint)):
+            inner = schema["properties"][name]
+            text = next(one for one in inner.get("anyOf", [inner]) if one["type"] == "string")
+            text["format"] = "date-time"

@@ -1,0 +1,170 @@
+"""What goes over the wire where no service has a value of its own for it: envelopes, bodies, queries, problems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from unseen_server.services.accounts import OwnCourse
+from unseen_server.services.competitions import Listed, ListedFile
+from unseen_server.services.submissions import OwnSubmission
+from unseen_server.services.submit import LONGEST_IDEMPOTENCY_KEY, LONGEST_MESSAGE, Receipt
+
+LISTED = 200
+LISTED_AT_MOST = 100_000
+
+Contents = Annotated[str, Meta(extra_json_schema={"format": "binary", "contentMediaType": "application/octet-stream"})]
+PRINTABLE_ASCII = r"^[ -~]*$"
+
+# answers
+
+
+@dataclass(frozen=True)
+class Health:
+    status: str
+    version: str
+    checks: dict[str, str]
+
+
+@dataclass(frozen=True)
+class TokenInUse:
+    name: str
+    scope: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class WhoAmI:
+    """The person asking. `token` is None in a browser's session, `csrf_token` is None for a token."""
+
+    username: str
+    display_name: str
+    is_admin: bool
+    courses: list[OwnCourse]
+    token: TokenInUse | None
+    csrf_token: str | None
+
+
+@dataclass(frozen=True)
+class Competitions:
+    competitions: list[Listed]
+
+
+@dataclass(frozen=True)
+class Files:
+    files: list[ListedFile]
+
+
+@dataclass(frozen=True)
+class Submissions:
+    submissions: list[OwnSubmission]
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A file that would be accepted, and its number of rows."""
+
+    valid: bool
+    rows: int
+
+
+@dataclass(frozen=True)
+class NewSubmission(Receipt):
+    """The receipt in the shape of every submission; a private score does not exist for it yet."""
+
+    private_score: None = None
+
+
+# what is asked
+
+
+class Listing(Struct):
+    limit: Annotated[int, Meta(ge=1, le=LISTED_AT_MOST, description="At most so many, the newest first.")] = LISTED
+
+
+class Check(Struct):
+    check: Annotated[bool, Meta(description="Only say whether the file is valid; count nothing.")] = False
+
+
+class Home(Struct):
+    course: Annotated[str, Meta(description="The course's slug; needed where there are several.")] | UnsetType = UNSET
+
+
+class WhichBoard(Struct):
+    board: Annotated[Literal["public", "private"], Meta(description="Private: 404 before the reveal.")] = "public"
+    format: Annotated[Literal["json", "csv"], Meta(description="csv: the same rows as a table to open.")] = "json"
+    limit: Annotated[int, Meta(ge=1, le=LISTED_AT_MOST, description="At most so many rows.")] = LISTED_AT_MOST
+
+
+class Retry(Struct):
+    key: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=LONGEST_IDEMPOTENCY_KEY,
+                pattern=PRINTABLE_ASCII,
+                description="Makes a retry safe: the same request with the same key gets the first answer again.",
+            ),
+        ]
+        | UnsetType
+    ) = field(default=UNSET, name="Idempotency-Key")
+
+
+class SubmissionForm(Struct):
+    file: Contents
+    message: Annotated[str, Meta(max_length=LONGEST_MESSAGE)] = ""
+
+
+class BundleForm(Struct):
+    """A competition's folder as a zip."""
+
+    file: Contents
+
+
+class Choice(Struct, forbid_unknown_fields=True):
+    refs: list[int]
+
+
+class Launch(Struct, forbid_unknown_fields=True):
+    """`at`: a local date and time in the competition's zone; left out, its own `starts_at` or now."""
+
+    at: str | None = None
+
+
+# refusals
+
+
+class Flaw(Struct):
+    """One thing wrong with a file, and how to mend it."""
+
+    code: str
+    message: str
+    line: int | None
+    id: str | None
+
+
+class Problem(Struct):
+    """A refusal as RFC 9457 problem details; `detail` is the sentence for the person, `code` the word for programs.
+
+    The fields after `errors` come with some codes only.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[Flaw]
+    counts: dict[str, int] | UnsetType = UNSET
+    ref: int | UnsetType = UNSET
+    phase: str | UnsetType = UNSET
+    starts_at: datetime | UnsetType | None = UNSET
+    deadline_at: datetime | UnsetType = UNSET
+    resets_at: datetime | UnsetType | None = UNSET
+    retry_after: int | UnsetType | None = UNSET
+    daily_limit: int | UnsetType = UNSET
+    total_limit: int | UnsetType = UNSET
