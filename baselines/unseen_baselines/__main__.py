@@ -274,10 +274,12 @@ def _submit(slug: str, predictions: dict[str, float], message: str) -> None:
     from unseen.errors import UnseenError
 
     try:
-        receipt = Client.from_env().submit(slug, predictions, message=message)
+        with Client.from_env() as client:
+            receipt = client.submit(slug, predictions, message=message)
     except UnseenError as refusal:
         raise click.ClickException(str(refusal)) from None
-    told = f"public score {receipt.public_score}, rank {receipt.rank}, {receipt.left_today} left today"
+    facts = {"public score": receipt.public_score, "rank": receipt.rank, "left today": receipt.left_today}
+    told = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
     click.echo(f"Submitted to {slug}: {told}.", err=True)
 
 
