@@ -13,14 +13,21 @@ import sys
 import threading
 import time
 from types import FrameType
+from typing import Any
 
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
+from waitress.task import WSGITask
 
 from unseen_server.config import Config
+from unseen_server.web.context import ARRIVED_AT
 
 CONNECTIONS = 1000  # of each process; a slow client holds one for a while
 BACKLOG = 1024
 IDLE_SECONDS = 60
+TURN_SECONDS = 1
 STOP_SECONDS = 30  # for requests under way when the server is asked to stop
 BIND_SECONDS = 5  # a port just left by another server may need a moment
 
@@ -56,8 +63,32 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+class _Parser(HTTPRequestParser):
+    """Notes when the last byte of a request arrived: a deadline counts by that, however long the queue is."""
+
+    arrived_at: float | None = None
+
+    def received(self, data: bytes) -> int:
+        taken: int = super().received(data)
+        if self.completed and self.arrived_at is None:
+            self.arrived_at = time.time()
+        return taken
+
+
+class _Task(WSGITask):
+    def get_environment(self) -> dict[str, Any]:
+        environment: dict[str, Any] = super().get_environment()
+        environment[ARRIVED_AT] = self.request.arrived_at
+        return environment
+
+
+class _Channel(HTTPChannel):
+    parser_class = _Parser
+    task_class = _Task
+
+
 def _work(config: Config, listening: socket.socket, threads: int) -> None:
-    """One process: build the application, then answer requests until told to stop."""
+    """One process: build the application, then answer requests until told to stop, and finish those under way."""
     from unseen_server.app import create_app
 
     application = create_app(config)
@@ -66,19 +97,35 @@ def _work(config: Config, listening: socket.socket, threads: int) -> None:
         sockets=[listening],
         threads=threads,
         connection_limit=CONNECTIONS,
-        asyncore_use_poll=True,
         channel_timeout=IDLE_SECONDS,
         max_request_body_size=config.max_upload,
         clear_untrusted_proxy_headers=True,
         ident=None,
     )
+    server.channel_class = _Channel
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise SystemExit
+        server.accepting = False
+        server.pull_trigger()  # wakes the loop below
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    server.run()  # on SystemExit it closes the socket and waits for its threads
+    while server.accepting:
+        _turn(server)
+    patience = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < patience and any(map(_is_busy, server.active_channels.values())):
+        _turn(server)
+    server.task_dispatcher.shutdown()
+
+
+def _turn(server: Any) -> None:
+    """Serve whatever is ready on any connection, or wait a moment for it."""
+    wasyncore.loop(timeout=TURN_SECONDS, use_poll=True, map=server._map, count=1)
+
+
+def _is_busy(channel: HTTPChannel) -> bool:
+    """Whether a request is arriving, being answered, or its answer still being sent."""
+    return bool(channel.request or channel.requests or channel.total_outbufs_len)
 
 
 class _Herd:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import secrets
@@ -14,10 +15,12 @@ from sqlalchemy.orm import Session
 
 from unseen_server.core.errors import (
     BadRequest,
+    Busy,
     Conflict,
     NotFound,
     NotSignedIn,
     StaffOnly,
+    StorageFull,
     TokenScopeTooSmall,
     TooManyAttempts,
     WrongPassword,
@@ -308,7 +311,7 @@ def principal_of_token(db: Database, token: str, now: datetime) -> Principal:
             token_expires_at=row.expires_at,
         )
     if row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION:
-        with db.write() as session:
+        with contextlib.suppress(Busy, StorageFull), db.write() as session:  # reading must go on when writing cannot
             session.get_one(Token, row.id).last_used_at = now
     return principal
 

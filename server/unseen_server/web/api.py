@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from typing import TypeVar
 
 import msgspec
 from flask import Blueprint, Response, current_app, request, send_file
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from unseen_server import __version__
-from unseen_server.core.errors import BadRequest, Busy
+from unseen_server.core.errors import BadRequest, Refusal
 from unseen_server.services import accounts, bundles, competitions, exports, finals, launching, reveal, standings
 from unseen_server.services import submissions as own
 from unseen_server.services.entries import Upload
@@ -40,7 +40,7 @@ def health() -> Response:
         with parts().db.read() as session:
             session.execute(text("SELECT 1"))
         database = "ok"
-    except (Busy, sqlite3.Error):
+    except (Refusal, SQLAlchemyError):
         database = "unavailable"
     status = 200 if database == "ok" else 503
     return json_reply(wire.Health(database, __version__, {"database": database}), status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import current_app, g, request
@@ -18,6 +18,7 @@ from unseen_server.services.accounts import Principal
 from unseen_server.services.keys import KeyRing
 
 SESSION_COOKIE = "unseen_session"
+ARRIVED_AT = "unseen.arrived_at"  # in the WSGI environment: when the last byte came, in seconds since 1970
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -39,6 +40,12 @@ def parts() -> Parts:
 
 def now() -> datetime:
     return parts().clock()
+
+
+def received_at() -> datetime:
+    """When the last byte of this request arrived; where the server in front does not say, now."""
+    arrived = request.environ.get(ARRIVED_AT)
+    return now() if arrived is None else datetime.fromtimestamp(arrived, UTC)
 
 
 def visitor() -> Principal | None:

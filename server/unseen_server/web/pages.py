@@ -29,7 +29,7 @@ from unseen_server.services.competitions import Shown
 from unseen_server.services.entries import Upload
 from unseen_server.services.submit import submit
 from unseen_server.web import boards, errors, present, signin
-from unseen_server.web.context import now, parts, signed_in, visitor
+from unseen_server.web.context import now, parts, received_at, signed_in, visitor
 
 blueprint = Blueprint("pages", __name__)
 blueprint.register_blueprint(signin.blueprint)
@@ -163,7 +163,7 @@ def submit_file(slug: str) -> AnyResponse:
             message=message,
             idempotency_key=request.form.get("key") or None,
         )
-        answer = submit(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=now())
+        answer = submit(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=received_at())
     except MENDABLE as refusal:
         return _submit_form(slug, refusal, message)
     return make_response(render_template("receipt.html", c=_shown(slug), receipt=answer.receipt), 201)
