@@ -78,7 +78,7 @@ class _Parser(HTTPRequestParser):
 class _Task(WSGITask):
     def get_environment(self) -> dict[str, Any]:
         environment: dict[str, Any] = super().get_environment()
-        environment[ARRIVED_AT] = self.request.arrived_at
+        environment[ARRIVED_AT] = getattr(self.request, "arrived_at", None)
         return environment
 
 
@@ -92,7 +92,7 @@ def _work(config: Config, listening: socket.socket, threads: int) -> None:
     from unseen_server.app import create_app
 
     application = create_app(config)
-    server = create_server(
+    server: Any = create_server(  # one socket, so one server, whose type waitress does not tell
         application,
         sockets=[listening],
         threads=threads,

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from unseen_server.core import limits, metrics
+from unseen_server.core.errors import Busy
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Standing, Team, TeamMember
 from unseen_server.db.session import Database
 from unseen_server.services import names
 from unseen_server.services.accounts import Principal
 
+RACES = 5  # how often a team that somebody else makes at the same moment is looked for again
+
 
 def team_of_one(db: Database, competition: Competition, principal: Principal, now: datetime) -> Team:
     """The person's own team, made if it is not there yet; two first uploads at once end in the same team."""
-    try:
-        with db.write() as session:
+    for _ in range(RACES):
+        with contextlib.suppress(IntegrityError), db.write() as session:
+            # Refused by the database where somebody else made it, or took the name, after this look.
             team = queries.team_of(session, competition.id, principal.user_id)
             if team is None:
                 kind = "staff" if principal.role_in(competition.course_id) in ("assistant", "instructor") else "student"
@@ -32,8 +37,7 @@ def team_of_one(db: Database, competition: Competition, principal: Principal, no
                     TeamMember(competition_id=competition.id, user_id=principal.user_id, team_id=team.id, joined_at=now)
                 )
             return team
-    except IntegrityError:  # somebody else made it, or took the name, between our look and our row
-        return team_of_one(db, competition, principal, now)
+    raise Busy()
 
 
 def _free_name(session: Session, competition_id: int, principal: Principal) -> str:
