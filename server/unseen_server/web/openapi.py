@@ -33,6 +33,7 @@ ABOUT = "Machine-learning competitions for courses: hidden labels, a daily limit
 SCHEMAS = "#/components/schemas/{name}"
 
 BYTES: Content = {"application/octet-stream": None}
+FILE: Content = {"*/*": None}  # the type that the file's name says
 PROBLEM: Content = {"application/problem+json": wire.Problem}
 NOTHING: Content = {}
 
@@ -103,7 +104,7 @@ OPERATIONS: Mapping[str, Operation] = {
         body={"application/zip": None, "multipart/form-data": wire.BundleForm},
     ),
     "files": Operation({200: _json(wire.Files)}, (errors.NotEnrolled,)),
-    "file": Operation({200: BYTES, 206: BYTES, 304: NOTHING, 416: PROBLEM}, (errors.NotEnrolled,)),
+    "file": Operation({200: FILE, 206: FILE, 304: NOTHING, 416: PROBLEM}, (errors.NotEnrolled,)),
     "new_submission": Operation(
         {200: _json(wire.Valid), 201: _json(wire.NewSubmission)},
         SUBMITTING,

@@ -1,0 +1,254 @@
+"""The OpenAPI document is true: every route is in it, and every real answer is as it says."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator, FormatChecker
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+from tests.installations import Build, Installation, make_folder
+from tests.test_architecture import all_refusals
+from werkzeug.test import TestResponse
+
+from unseen_server.web import wire
+from unseen_server.web.openapi import OPERATIONS
+
+LECTURE = "/api/competitions/lecture"
+PROBLEM = "application/problem+json"
+
+
+@dataclasses.dataclass
+class Described:
+    """An installation with its document; whatever is sent through it is held to the document, both ways."""
+
+    installation: Installation
+    seen: set[tuple[str, str, str | None]] = dataclasses.field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.document: Any = self.installation.client().get("/api/openapi.json").get_json()
+        self.operations = {
+            operation["operationId"]: operation
+            for path in self.document["paths"].values()
+            for operation in path.values()
+        }
+
+    def send(self, client: FlaskClient, method: str, path: str, **options: Any) -> TestResponse:
+        reply = client.open(path, method=method, buffered=True, **options)
+        endpoint, _ = self.installation.app.url_map.bind("localhost").match(path.split("?")[0], method)
+        operation = self.operations[endpoint.removeprefix("api.")]
+        self._check_request(operation, reply.request)
+        self._check_answer(operation, reply)
+        return reply
+
+    def _check_request(self, operation: Mapping[str, Any], request: Any) -> None:
+        described = {parameter["name"]: parameter["in"] for parameter in operation["parameters"]}
+        assert all(described.get(name) == "query" for name in request.args)
+        assert request.mimetype in {"", *operation.get("requestBody", {}).get("content", {})}
+
+    def _check_answer(self, operation: Mapping[str, Any], reply: TestResponse) -> None:
+        status = str(reply.status_code)
+        assert status in operation["responses"], f"{operation['operationId']} answers {status}"
+        content = operation["responses"][status].get("content", {})
+        kind = "*/*" if "*/*" in content else reply.mimetype if content or reply.data else None
+        self.seen.add((operation["operationId"], status, kind))
+        if kind is None:
+            return
+        self.hold(content[kind].get("schema", {}), reply.get_json() if "json" in kind else reply.text)
+        if kind == PROBLEM and reply.status_code != 416:
+            assert f"`{reply.get_json()['code']}`" in operation["responses"][status]["description"]
+
+    def hold(self, schema: Mapping[str, Any], value: Any) -> None:
+        """Raises ValidationError where a value is not as described, or has a field that is not described."""
+        closed = {
+            name: {**inner, "additionalProperties": False}
+            for name, inner in self.document["components"]["schemas"].items()
+        }
+        whole = {**schema, "components": {"schemas": closed}}
+        Draft202012Validator(whole, format_checker=FormatChecker(["date-time"])).validate(value)
+
+    def upload(self, client: FlaskClient, content: bytes, name: str = "a.csv", **options: Any) -> TestResponse:
+        query = options.pop("query", "")
+        data = {"file": (io.BytesIO(content), name), "message": options.pop("message", "")}
+        return self.send(client, "POST", f"{LECTURE}/submissions{query}", data=data, **options)
+
+    def successes(self) -> Iterator[tuple[str, str, str | None]]:
+        for name, operation in self.operations.items():
+            for status, response in operation["responses"].items():
+                for kind in response.get("content", {None: None}):
+                    if status < "400":
+                        yield name, status, kind
+
+
+def zipped(folder: Path) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for file in folder.iterdir():
+            archive.write(file, f"{folder.name}/{file.name}")
+    return content.getvalue()
+
+
+def test_the_document_is_valid_openapi(build: Build) -> None:
+    document = Described(build()).document
+    assert document["openapi"].startswith("3.1")
+    validate(document, cls=OpenAPIV31SpecValidator)
+
+
+def test_every_route_of_the_api_is_described_and_nothing_else(build: Build) -> None:
+    installation = build()
+    rules = [rule for rule in installation.app.url_map.iter_rules() if rule.rule.startswith("/api/")]
+    native = [rule for rule in rules if not rule.rule.startswith("/api/v1/")]  # v1 is Kaggle's own protocol
+    routes = {(rule.endpoint, method) for rule in native for method in rule.methods or ()} - {
+        (rule.endpoint, method) for rule in native for method in ("HEAD", "OPTIONS")
+    }
+    assert {endpoint for endpoint, _ in routes} == {f"api.{name}" for name in OPERATIONS}
+    described = {
+        (f"api.{operation['operationId']}", method.upper())
+        for path in Described(installation).document["paths"].values()
+        for method, operation in path.items()
+    }
+    assert described == routes
+
+
+def test_every_operation_says_in_a_sentence_what_it_does(build: Build) -> None:
+    for operation in Described(build()).operations.values():
+        assert operation["summary"].endswith(")." if "(staff" in operation["summary"] else ".")
+
+
+def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None:
+    installation = build()
+    api = Described(installation)
+    visitor, alice, teacher = (installation.client(who) for who in (None, "alice", "teacher"))
+    for path in ("/api/health", "/api/openapi.json", LECTURE):
+        api.send(visitor, "GET", path)
+    api.upload(alice, installation.file(), query="?check=true")
+    for value in (50.0, 60.0):
+        api.upload(alice, installation.file(value), headers={"Idempotency-Key": f"k{value}"})
+    api.send(alice, "PUT", f"{LECTURE}/final", json={"refs": [2]})
+    for path in ("/api/whoami", "/api/competitions", "/api/submissions/1", "/api/submissions/1/file"):
+        api.send(alice, "GET", path)
+    for path in ("files", "submissions?limit=5", "limits", "final", "leaderboard?board=public&limit=9"):
+        api.send(alice, "GET", f"{LECTURE}/{path}")
+    api.send(visitor, "GET", f"{LECTURE}/leaderboard?format=csv")
+    file = api.send(alice, "GET", f"{LECTURE}/files/train.csv")
+    api.send(alice, "GET", f"{LECTURE}/files/train.csv", headers={"If-None-Match": file.headers["ETag"]})
+    api.send(alice, "GET", f"{LECTURE}/files/train.csv", headers={"Range": "bytes=10-"})
+    bundle = zipped(make_folder(tmp_path / "more", slug="second"))
+    api.send(teacher, "POST", "/api/competitions?course=ml", data=bundle, content_type="application/zip")
+    api.send(teacher, "POST", "/api/competitions/second/launch", json={"at": "2026-11-24 08:00"})
+    api.send(teacher, "POST", f"{LECTURE}/close")
+    api.send(teacher, "POST", f"{LECTURE}/reveal")
+    for path in (LECTURE, f"{LECTURE}/leaderboard?board=private", "/api/submissions/1", "/api/competitions"):
+        api.send(alice, "GET", path)
+    assert set(api.successes()) - api.seen == set()
+
+
+@pytest.mark.parametrize(
+    ("who", "method", "path", "options", "status"),
+    [
+        (None, "GET", "/api/whoami", {}, 401),
+        (None, "GET", "/api/openapi.json", {"headers": {"Authorization": "Bearer unseen_wrong"}}, 401),
+        (None, "GET", LECTURE, {"headers": {"Authorization": "Basic YTpi"}}, 401),
+        ("outsider", "GET", f"{LECTURE}/limits", {}, 403),
+        ("alice", "POST", f"{LECTURE}/close", {}, 403),
+        ("alice", "POST", "/api/competitions?course=ml", {"content_type": "application/zip"}, 403),
+        ("alice", "GET", "/api/competitions/lectur", {}, 404),
+        ("alice", "GET", "/api/submissions/7/file", {}, 404),
+        (None, "GET", f"{LECTURE}/leaderboard?board=private", {}, 404),
+        (None, "GET", f"{LECTURE}/leaderboard?board=secret", {}, 400),
+        ("alice", "GET", f"{LECTURE}/submissions?limit=0", {}, 400),
+        ("alice", "PUT", f"{LECTURE}/final", {"json": {"ref": 1}}, 400),
+        ("alice", "POST", f"{LECTURE}/submissions", {"content_type": "multipart/form-data"}, 400),
+        ("teacher", "POST", "/api/competitions", {"content_type": "application/zip", "data": b"no zip"}, 400),
+        ("teacher", "POST", f"{LECTURE}/launch", {"json": {"at": "soon"}}, 409),
+        ("teacher", "POST", f"{LECTURE}/reveal", {}, 409),
+        ("alice", "GET", f"{LECTURE}/files/train.csv", {"headers": {"Range": "bytes=9999999-"}}, 416),
+    ],
+)
+def test_a_refusal_is_as_described(
+    build: Build, who: str | None, method: str, path: str, options: dict[str, Any], status: int
+) -> None:
+    api = Described(build())
+    reply = api.send(api.installation.client(who), method, path, **options)
+    assert (reply.status_code, reply.mimetype) == (status, PROBLEM)
+
+
+def test_every_way_of_refusing_a_file_is_described(build: Build) -> None:
+    installation = build(daily_limit=1, rejected_per_hour=3, late_submissions=False)
+    api, alice = Described(installation), installation.client("alice")
+    key = {"headers": {"Idempotency-Key": "k"}}
+    too_large = {"data": b"0" * (installation.config.max_upload + 1), "content_type": "multipart/form-data; boundary=x"}
+    statuses = [
+        api.upload(alice, b"id\x00", **key).status_code,
+        api.upload(alice, b"", name="a.exe").status_code,
+        api.send(alice, "POST", f"{LECTURE}/submissions", **too_large).status_code,
+        api.upload(alice, installation.file(), **key).status_code,
+        api.upload(alice, installation.file(60.0), **key).status_code,
+        api.upload(alice, installation.file()).status_code,
+        api.upload(alice, b"id", query="?check=true").status_code,
+        api.upload(alice, b"id", query="?check=true").status_code,
+    ]
+    assert statuses == [400, 415, 413, 201, 422, 429, 400, 429]
+    installation.pass_deadline()
+    assert api.upload(alice, installation.file()).status_code == 409
+
+
+def test_who_may_ask_without_signing_in_is_marked(build: Build) -> None:
+    api = Described(build())
+    for path, methods in api.document["paths"].items():
+        for method, operation in methods.items():
+            url = path.format(slug="lecture", ref=1, name="train.csv")
+            reply = api.send(api.installation.client(), method.upper(), url)
+            needed = operation["security"] and {} not in operation["security"]
+            assert (reply.status_code == 401) == bool(needed), url
+
+
+def test_the_bounds_in_the_document_are_the_servers(build: Build) -> None:
+    api = Described(build(daily_limit=9))
+    alice, file = api.installation.client("alice"), api.installation.file()
+    for name, board in (("submissions", "submissions"), ("leaderboard", "leaderboard")):
+        schema = next(p["schema"] for p in api.operations[name]["parameters"] if p["name"] == "limit")
+        for limit, status in {schema["minimum"]: 200, schema["maximum"]: 200, schema["maximum"] + 1: 400}.items():
+            assert api.send(alice, "GET", f"{LECTURE}/{board}?limit={limit}").status_code == status
+    form = api.document["components"]["schemas"]["SubmissionForm"]["properties"]["message"]
+    for length, status in {form["maxLength"]: 201, form["maxLength"] + 1: 400}.items():
+        assert api.upload(alice, file, message="m" * length).status_code == status
+    key = next(p["schema"] for p in api.operations["new_submission"]["parameters"] if p["in"] == "header")
+    for sent, status in {"k" * key["maxLength"]: 201, "k" * (key["maxLength"] + 1): 400, "": 400, "ä": 400}.items():
+        fits = Draft202012Validator(key).is_valid(sent)
+        assert fits == (status == 201)
+        assert api.upload(alice, file, headers={"Idempotency-Key": sent}).status_code == status
+
+
+def test_an_unknown_field_in_a_body_is_refused_as_described(build: Build) -> None:
+    api = Described(build())
+    assert not api.document["components"]["schemas"]["Choice"]["additionalProperties"]
+    reply = api.send(api.installation.client("alice"), "PUT", f"{LECTURE}/final", json={"refs": [], "more": 1})
+    assert reply.status_code == 400
+
+
+def test_a_server_without_its_database_answers_as_described(build: Build) -> None:
+    api = Described(build())
+    visitor, alice = api.installation.client(), api.installation.client("alice")
+    (api.installation.config.home / "unseen.db").write_bytes(b"no database" * 1000)
+    assert api.send(visitor, "GET", "/api/health").status_code == 503
+    assert api.send(alice, "GET", "/api/whoami").status_code == 503
+
+
+def test_every_member_of_a_refusal_is_a_field_of_the_problem() -> None:
+    members = {member for refusal in all_refusals() for member in refusal.members}
+    assert members - set(wire.Problem.__struct_fields__) == set()
+
+
+def test_a_private_score_is_nowhere_but_in_ones_own_submissions(build: Build) -> None:
+    schemas = Described(build()).document["components"]["schemas"]
+    private = {name for name, schema in schemas.items() if "private_score" in json.dumps(schema.get("properties"))}
+    assert private == {"OwnSubmission", "NewSubmission"}
+    assert schemas["NewSubmission"]["properties"]["private_score"]["type"] == "null"
