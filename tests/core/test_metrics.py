@@ -84,6 +84,7 @@ def test_losses_of_very_different_size_lose_nothing() -> None:
 def test_what_the_subtraction_rounds_away_still_counts() -> None:
     labels, predictions = np.ones(4), np.full(4, -0.9999 * 2.0**-53)  # 1 - p rounds to 1, its square does not
     assert score(MSE, labels, predictions, both(4)).public.value == 1 + 2.0**-52
+    assert score(METRICS["mae"], -labels, -predictions, both(4)).public.value == 1.0  # and not the float below
 
 
 def test_a_vector_longer_than_one_round_is_summed_as_exactly() -> None:
