@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 MODEL_NAMES = ("mean", "linear", "linear-gd", "mlp", "committee")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Room(click.Group):
+    """Says what to install where a bare `pip install unseen` left NumPy out."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as missing:
+            raise click.ClickException(f'{missing.name} is missing. Run: pip install "unseen[baselines]"') from None
+
+
+@click.group(cls=Room, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The lecture's models, in NumPy: baselines for a competition, and experiments to look at."""
 

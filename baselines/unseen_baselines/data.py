@@ -73,11 +73,13 @@ def read_table(path: Path) -> pd.DataFrame:
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True) if row]
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file, strict=True)]
     except UnicodeDecodeError:
         raise BadTable(f"{path.name} is not UTF-8 text.") from None
     except csv.Error as problem:
         raise BadTable(f"{path.name} is not a table: {problem}.") from None
+    while rows and not rows[-1]:
+        rows.pop()  # blank lines at the end
     if not rows:
         raise BadTable(f"{path.name} is empty.")
     header, *cells = rows

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import CannotLearn
 from .features import Standardisation
-from .linear import Line, LinearModel, closed_form
+from .linear import Line, LinearModel, closed_form, safe_step
 from .mlp import MLP
 from .optimisers import Adam, GradientDescent, Momentum, Optimiser
 from .training import History, Watcher, train
@@ -118,12 +118,15 @@ class MeanRegressor(Estimator):
 
 
 class LinearRegressor(Estimator):
-    """A line, by the formula; or by gradient descent on standardised features with `method="gradient-descent"`."""
+    """A line, by the formula; or by gradient descent on standardised features with `method="gradient-descent"`.
+
+    Without a `learning_rate` it takes the longest step that cannot overshoot in any direction (see `linear.safe_step`).
+    """
 
     def __init__(
         self,
         method: str = "closed-form",
-        learning_rate: float = 0.1,
+        learning_rate: float | None = None,
         epochs: int = 1000,
         watcher: Watcher | None = None,
     ) -> None:
@@ -144,12 +147,13 @@ class LinearRegressor(Estimator):
 
     def _descend(self, X: Array, y: Array) -> Line:
         scale = Standardisation.fit(X)
-        model = LinearModel(X.shape[1])
+        model, scaled_X = LinearModel(X.shape[1]), scale.apply(X)
+        step = safe_step(scaled_X) if self.learning_rate is None else self.learning_rate
         self.history_ = train(
             model,
-            scale.apply(X),
+            scaled_X,
             y,
-            optimiser=GradientDescent(self.learning_rate),
+            optimiser=GradientDescent(step),
             epochs=self.epochs,
             rng=np.random.default_rng(0),  # all rows at once: nothing is left to chance
             watcher=self.watcher,
@@ -264,7 +268,11 @@ class Committee(Estimator):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         features, labels = self._checked(X, y)
         seeds = np.random.default_rng(_seed(self.random_state)).integers(2**31, size=self.members)
-        self.networks_ = [self._member(int(seed)).fit(features, labels) for seed in seeds]
+        self.networks_: list[MLPRegressor] = []
+        for seed in seeds:
+            self.networks_.append(self._member(int(seed)).fit(features, labels))
+            if self.networks_[-1].history_.ended == "was interrupted":
+                break  # whoever pressed Ctrl-C wants no further ones
         return self
 
     def _member(self, seed: int) -> MLPRegressor:

@@ -21,6 +21,7 @@ from .errors import BadTable
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
 MOST_CATEGORIES = 50
+LARGEST = 1e100  # beyond it squares run out of numbers
 
 Array = NDArray[np.float64]
 
@@ -31,9 +32,9 @@ def is_missing(column: pd.Series) -> NDArray[np.bool_]:
 
 
 def parsed(column: pd.Series) -> Array:
-    """The cells as numbers, NaN where a cell is none."""
+    """The cells as numbers, NaN where a cell is none, or one too large to work with."""
     values: Array = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
-    return np.where(np.isinf(values), np.nan, values)
+    return np.where(np.abs(values) > LARGEST, np.nan, values)
 
 
 def numbers(column: pd.Series, file: str) -> Array:

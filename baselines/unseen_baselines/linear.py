@@ -73,3 +73,14 @@ class LinearModel:
 
     def line(self) -> Line:
         return Line(self.theta[:-1].astype(np.float64), float(self.theta[-1]))
+
+
+def safe_step(X: Array) -> float:
+    """The longest learning rate with which gradient descent on X (n, d) cannot overshoot: 1/λ.
+
+    The loss curves by the eigenvalues of its second derivative, H = 2/n [X 1]ᵀ[X 1]. Along the direction of eigenvalue
+    λ one update takes the distance to the minimum from 1 to 1 - ηλ, so η = 1/λ for the largest λ stops there exactly.
+    """
+    with_one = np.column_stack([X, np.ones(len(X))])
+    H = 2 / len(X) * with_one.T @ with_one
+    return float(1 / np.linalg.eigvalsh(H)[-1])

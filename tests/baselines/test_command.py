@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,25 @@ def test_a_missing_target_is_a_sentence(folder, columns):
 def test_text_where_numbers_belong_is_a_sentence(folder, columns):
     columns["test"]["pages"][3] = "many"
     refused(run("train", "linear", "--data", folder()), "test.csv, line 5: `many` stands in `pages`")
+
+
+def test_a_number_too_large_to_work_with_is_a_sentence(folder, columns):
+    columns["train"]["pages"][0] = "1e300"
+    refused(run("train", "mlp", "--data", folder()), "train.csv, line 2: `1e300` stands in `pages`")
+
+
+def test_a_blank_line_at_the_end_does_no_harm_and_one_between_is_named(folder):
+    at = folder()
+    text = (at / "train.csv").read_text()
+    (at / "train.csv").write_text(text + "\n\n")
+    assert run("train", "mean", "--data", at).exit_code == 0
+    (at / "train.csv").write_text(text.replace("\n", "\n\n", 1))
+    refused(run("train", "mean", "--data", at), "train.csv, line 2 has 0 fields")
+
+
+def test_a_missing_library_is_a_sentence(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "unseen_baselines.train", None)
+    refused(run("train", "mean", "--data", folder()), "unseen[baselines]")
 
 
 def test_an_empty_table_is_a_sentence(folder):

@@ -9,6 +9,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from unseen_baselines.estimators import Committee, LinearRegressor, MeanRegressor, MLPRegressor
+from unseen_baselines.training import Epoch, Nobody
 
 
 @pytest.mark.slow
@@ -86,3 +87,15 @@ def test_scikit_learn_need_not_be_installed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "(6,)\n"
+
+
+def test_an_interrupted_committee_trains_no_further_members():
+    class Impatient(Nobody):
+        def sees(self, epoch: Epoch) -> None:
+            if epoch.number == 3:
+                raise KeyboardInterrupt
+
+    X, y = curve(60, 7)
+    committee = Committee(members=4, random_state=0, watcher=Impatient()).fit(X, y)
+    assert len(committee.networks_) == 1
+    assert np.isfinite(committee.predict(X)).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unseen_baselines.linear import LinearModel, closed_form, mse
+from unseen_baselines.linear import LinearModel, closed_form, mse, safe_step
 from unseen_baselines.optimisers import GradientDescent
 from unseen_baselines.search import LazyFunction, brute_force, lazy_function_2
 from unseen_baselines.training import train
@@ -64,3 +64,16 @@ def test_more_random_functions_only_ever_look_better_on_validation():
     assert draws.best == sorted(draws.best, reverse=True)
     assert draws.best[-1] < 20
     assert draws.elsewhere[-1] > 1000
+
+
+@pytest.mark.parametrize("d", [1, 5, 40])
+def test_the_safe_step_never_overshoots_and_a_little_more_than_twice_it_explodes(d):
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(60, 1)) + 0.3 * rng.normal(size=(60, d))  # all alike: the worst case
+    y = rng.normal(size=60)
+    losses = []
+    for factor in (1.0, 2.1):
+        optimiser = GradientDescent(factor * safe_step(X))
+        losses.append(train(LinearModel(d), X, y, optimiser=optimiser, epochs=60, rng=rng).losses)
+    assert np.diff(losses[0]).max() < 1e-12
+    assert losses[1][-1] > losses[1][0]
