@@ -16,7 +16,7 @@ from unseen_server.core.predictions import read_predictions
 from unseen_server.core.schedule import Phase
 from unseen_server.core.splits import PUBLIC
 from unseen_server.db import queries
-from unseen_server.db.models import AnswerKeyVersion, Competition, CompetitionFile, Page, StoredFile
+from unseen_server.db.models import AnswerKeyVersion, Competition, CompetitionFile, Course, Page, StoredFile
 from unseen_server.db.session import Database
 from unseen_server.services import audit, baselines, competitions, courses
 from unseen_server.services.accounts import Principal
@@ -30,7 +30,6 @@ FIRST = 1  # the version of a competition's first answer key
 def create(db: Database, bundle: Bundle, *, course: str | None, principal: Principal, now: datetime) -> Shown:
     """Bring a bundle in as a draft, all of it or nothing."""
     settings, key = bundle.settings, bundle.key
-    constants = _constants(bundle)
     with db.write() as session:
         home = (
             courses.course_named(session, course)
@@ -42,33 +41,7 @@ def create(db: Database, bundle: Bundle, *, course: str | None, principal: Princ
             raise Conflict(
                 reason=f"There is already a competition “{settings.slug}”. Change the slug in competition.toml."
             )
-        competition = Competition(
-            course_id=home.id,
-            slug=settings.slug,
-            title=settings.title,
-            metric=settings.metric,
-            id_column=key.id_column,
-            target_column=key.target_column,
-            lower_bound=settings.bounds[0],
-            upper_bound=settings.bounds[1],
-            time_zone=settings.time_zone,
-            starts_at=settings.starts_at,
-            deadline=settings.deadline,
-            late_submissions=settings.late_submissions,
-            daily_limit=settings.daily_limit,
-            total_limit=settings.total_limit,
-            rejected_per_hour=settings.rejected_per_hour,
-            final_submissions=settings.final_submissions,
-            release=settings.release,
-            public_intervals=settings.public_intervals,
-            baseline_score=constants.baseline_score,
-            baseline_standard_error=constants.standard_error,
-            test_rows=len(key.ids),
-            public_rows=key.n_public,
-            key_version=FIRST,
-            board_version=0,
-            created_at=now,
-        )
+        competition = _row(bundle, home, now)
         session.add(competition)
         session.flush()
         session.add(AnswerKeyVersion(competition_id=competition.id, version=FIRST, created_at=now, **packed(key)))
@@ -121,6 +94,38 @@ def close(db: Database, *, slug: str, principal: Principal, now: datetime) -> Sh
             competition.closed_at = now
             _bump(session, competition, principal, "competition.close", now)
     return competitions.shown(db, slug=slug, principal=principal, now=now)
+
+
+def _row(bundle: Bundle, course: Course, now: datetime) -> Competition:
+    """The competition as it stands in its table, not yet launched."""
+    settings, key, constants = bundle.settings, bundle.key, _constants(bundle)
+    return Competition(
+        course_id=course.id,
+        slug=settings.slug,
+        title=settings.title,
+        metric=settings.metric,
+        id_column=key.id_column,
+        target_column=key.target_column,
+        lower_bound=settings.bounds[0],
+        upper_bound=settings.bounds[1],
+        time_zone=settings.time_zone,
+        starts_at=settings.starts_at,
+        deadline=settings.deadline,
+        late_submissions=settings.late_submissions,
+        daily_limit=settings.daily_limit,
+        total_limit=settings.total_limit,
+        rejected_per_hour=settings.rejected_per_hour,
+        final_submissions=settings.final_submissions,
+        release=settings.release,
+        public_intervals=settings.public_intervals,
+        baseline_score=constants.baseline_score,
+        baseline_standard_error=constants.standard_error,
+        test_rows=len(key.ids),
+        public_rows=key.n_public,
+        key_version=FIRST,
+        board_version=0,
+        created_at=now,
+    )
 
 
 def _bump(
