@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -233,7 +234,7 @@ class _Reader:
         wanted = [expected.id_column, expected.target_column]
         if names == wanted:
             return _Layout(delimiter=delimiter)
-        values = {"line": number, "seen": line, "header": expected.header}
+        values: dict[str, Any] = {"line": number, "seen": line, "header": expected.header}
         if names is None:
             self.found.add("stray_quote", line=number, seen=line)
             return None
@@ -313,7 +314,7 @@ class _Reader:
         return math.nan
 
     def _unknown_id(self, number: int, row_id: str) -> None:
-        values = {"line": number, "row_id": row_id[:LONGEST_ID], "seen": row_id}
+        values: dict[str, Any] = {"line": number, "row_id": row_id[:LONGEST_ID], "seen": row_id}
         if not row_id:
             self.found.add("unknown_id.empty", **values)
         elif len(row_id) > LONGEST_ID:

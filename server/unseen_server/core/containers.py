@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from typing import IO
+from typing import IO, Any
 
 from unseen_server.core.errors import BadFile, FileTooLarge, Problem, UnsupportedFile
 from unseen_server.core.file_sentences import problem, shown
@@ -45,7 +45,7 @@ def too_large(limit: int) -> FileTooLarge:
     )
 
 
-def _bad(kind: str, **values: object) -> BadFile:
+def _bad(kind: str, **values: Any) -> BadFile:
     found: Problem = problem(kind, **values)
     return BadFile([found], {found.code: 1})
 

@@ -128,7 +128,7 @@ class Numbering:
             return int(self._table[offset]) if 0 <= offset < len(self._table) else -1
         return int(self.positions(np.array([number]))[0])
 
-    def positions(self, numbers: NDArray[np.int64]) -> Positions:
+    def positions(self, numbers: NDArray[np.int64]) -> NDArray[np.integer[Any]]:
         """Position of each number; (m,) to (m,). Where one is a stranger, some are -1."""
         if self._table is not None:
             offsets = numbers - self._lowest

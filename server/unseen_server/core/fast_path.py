@@ -63,9 +63,8 @@ def _body(data: bytes | bytearray, expected: Expected) -> tuple[int, int]:
 
 def read_block(data: bytes | bytearray, start: int, stop: int, expected: Expected) -> tuple[Ids, Floats] | None:
     """Ids and values of the rows in data[start:stop], whole lines; None unless every one is clean."""
-    block: Bytes | None = np.frombuffer(data, np.uint8, stop - start, start)
-    if data.find(b'"', start, stop) >= 0:
-        block = _unquoted(block)
+    raw: Bytes = np.frombuffer(data, np.uint8, stop - start, start)
+    block = _unquoted(raw) if data.find(b'"', start, stop) >= 0 else raw
     if block is None:
         return None
     text = np.zeros(_PAD + len(block) + 1 + _PAD, np.uint8)
