@@ -1,6 +1,7 @@
 """From a table of text to an array of numbers a model can learn from.
 
 - a column is numeric when at least half of its filled cells are numbers; any other text in it is refused, with its line
+- missing is an empty cell, NA, N/A, NaN, null, None, ? or -, in any case of letters
 - a missing number becomes the column's median, and a further column of 0 and 1 says where that was done
 - a category becomes one column of 0 and 1 for each value seen in training; a missing one is a value of its own, and one
   never seen before is 0 everywhere
