@@ -23,6 +23,7 @@ from unseen_server.web.openapi import OPERATIONS
 
 LECTURE = "/api/competitions/lecture"
 PROBLEM = "application/problem+json"
+TELLING_HEADERS = {"Location", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate"}
 
 
 @dataclasses.dataclass
@@ -56,14 +57,16 @@ class Described:
     def _check_answer(self, operation: Mapping[str, Any], reply: TestResponse) -> None:
         status = str(reply.status_code)
         assert status in operation["responses"], f"{operation['operationId']} answers {status}"
-        content = operation["responses"][status].get("content", {})
+        response = operation["responses"][status]
+        assert {*reply.headers.keys()} & TELLING_HEADERS <= {*response.get("headers", {})}
+        content = response.get("content", {})
         kind = "*/*" if "*/*" in content else reply.mimetype if content or reply.data else None
         self.seen.add((operation["operationId"], status, kind))
         if kind is None:
             return
         self.hold(content[kind].get("schema", {}), reply.get_json() if "json" in kind else reply.text)
         if kind == PROBLEM and reply.status_code != 416:
-            assert f"`{reply.get_json()['code']}`" in operation["responses"][status]["description"]
+            assert f"`{reply.get_json()['code']}`" in response["description"]
 
     def hold(self, schema: Mapping[str, Any], value: Any) -> None:
         """Raises ValidationError where a value is not as described, or has a field that is not described."""
@@ -129,7 +132,7 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
     for path in ("/api/health", "/api/openapi.json", LECTURE):
         api.send(visitor, "GET", path)
     api.upload(alice, installation.file(), query="?check=true")
-    for value in (50.0, 60.0):
+    for value in (50.0, 60.0, 60.0):  # the last is a repetition
         api.upload(alice, installation.file(value), headers={"Idempotency-Key": f"k{value}"})
     api.send(alice, "PUT", f"{LECTURE}/final", json={"refs": [2]})
     for path in ("/api/whoami", "/api/competitions", "/api/submissions/1", "/api/submissions/1/file"):
@@ -208,6 +211,19 @@ def test_who_may_ask_without_signing_in_is_marked(build: Build) -> None:
             reply = api.send(api.installation.client(), method.upper(), url)
             needed = operation["security"] and {} not in operation["security"]
             assert (reply.status_code == 401) == bool(needed), url
+
+
+def test_a_browsers_session_changes_something_only_with_its_form_token(build: Build) -> None:
+    for methods in Described(build()).document["paths"].values():
+        for method, operation in methods.items():
+            sessions = [scheme for scheme in operation["security"] if "session" in scheme]
+            assert all(("form" in scheme) == (method != "get") for scheme in sessions)
+
+
+def test_instants_are_marked(build: Build) -> None:
+    schemas = Described(build()).document["components"]["schemas"]
+    assert schemas["Listed"]["properties"]["deadline"] == {"type": "string", "format": "date-time"}
+    assert {"type": "string", "format": "date-time"} in schemas["Listed"]["properties"]["starts_at"]["anyOf"]
 
 
 def test_the_bounds_in_the_document_are_the_servers(build: Build) -> None:
