@@ -115,6 +115,17 @@ def test_late_files_never_stand_on_the_private_board(installation: Installation)
     assert [entry.team for entry in end(installation).entries] == ["Alice"]
 
 
+def test_what_was_under_way_at_the_reveal_changes_no_private_board(installation: Installation) -> None:
+    send(installation, installation.file())
+    on_time = installation.now
+    revealed = end(installation)
+    installation.now = on_time  # received before the deadline, and read only now
+    assert send(installation, installation.noisy(0.1)).late
+    with pytest.raises(WrongPhase):
+        choose(installation, 1)
+    assert board(installation, "private").entries == revealed.entries
+
+
 def test_the_private_board_knows_the_public_ranks(installation: Installation) -> None:
     key = installation.bundle.key
     good_in_public = np.where(key.usage == 1, key.labels, key.labels + 20)

@@ -50,7 +50,8 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
     principal.need_scope("submit")
     with db.write() as session:
         competition = competitions.open_to(session, slug, principal, now)
-        phase = competitions.phase_of(competition, now)
+        competition = queries.locked_competition(session, competition.id, exclusively=False)
+        phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
         if phase is not Phase.OPEN:
             raise WrongPhase(phase=phase, action="choosing final submissions", needed="open")
         if len(set(refs)) > competition.final_submissions:

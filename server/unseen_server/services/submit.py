@@ -106,7 +106,8 @@ def submit(
             answer = _first_answer(session, competition, principal, upload)
             if answer:
                 return answer
-            late = schedule.admit(competitions.timetable(competition), received_at)
+            judged_at = competitions.judged_at(competition, received_at)
+            late = schedule.admit(competitions.timetable(competition), judged_at)
             allowance = _refuse_over_quota(session, competition, team_id, received_at)
             submission = Submission(
                 competition_id=competition.id,
