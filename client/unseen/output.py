@@ -60,5 +60,5 @@ def write_table(columns: Sequence[Column], rows: Sequence[Any], style: Callable[
         )
     for row in rows:
         table.add_row(*(Text(words.plain(column.cell(row))) for column in columns), style=style(row))
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 10_000
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 10_000
     Console(width=width, highlight=False).print(table)

@@ -159,7 +159,7 @@ def test_what_others_wrote_cannot_drive_the_terminal(logged_in, faults, capsys):
 def test_beyond_a_terminal_there_is_no_bar_no_colour_and_no_cut(logged_in, faults):
     entries = [{"team": "team " * 40 + "end", "rank": 1, "score": 0.1, "entries": 1, "is_baseline": False}]
     logged_in.replies = [faults.answer({"direction": "lower", "entries": entries}), faults.answer({"username": "a"})]
-    done = unseen("leaderboard", "lecture")
+    done = unseen("leaderboard", "lecture", COLUMNS="")
     assert "team end" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
 

@@ -52,6 +52,7 @@ def test_a_bad_file_is_explained_and_costs_nothing(competition: Installation, ca
     url = f"/api/competitions/{competition.slug}/submissions"
     for query in ("", "?check=true"):
         reply = client.post(url + query, data={"file": (io.BytesIO(case.data), case.file_name)})
+        reply.request.environ["wsgi.input"].close()  # a large one is a file of the test client's
         body = reply.get_json()
         assert reply.status_code == STATUS[case.refusal], body
         assert reply.mimetype == "application/problem+json"
