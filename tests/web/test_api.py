@@ -160,6 +160,15 @@ def test_a_check_says_how_many_rows_and_counts_nothing(installation: Installatio
     assert alice.get("/api/competitions/lecture/limits").get_json()["used_today"] == 0
 
 
+@pytest.mark.parametrize(("asked", "status"), [("True", 200), ("1", 400), ("yes", 400), ("false", 201)])
+def test_a_check_asked_for_in_other_words_costs_nothing(build: Build, asked: str, status: int) -> None:
+    installation = build()
+    alice, data = installation.client("alice"), {"file": (io.BytesIO(installation.file()), "p.csv")}
+    assert alice.post(f"/api/competitions/lecture/submissions?check={asked}", data=data).status_code == status
+    used = alice.get("/api/competitions/lecture/limits").get_json()["used_today"]
+    assert used == (status == 201)
+
+
 def test_files_are_listed_and_come_byte_for_byte_also_in_parts(installation: Installation) -> None:
     alice = installation.client("alice")
 
@@ -278,6 +287,13 @@ def test_an_instructor_brings_a_bundle_in_over_http_launches_and_closes_it(
     assert teacher.post("/api/competitions/second/close").get_json()["phase"] == "closed"
 
 
+def test_a_zip_is_opened_only_for_those_who_instruct_a_course(build: Build) -> None:
+    installation = build()
+    student = {"Authorization": f"Bearer {installation.token('alice', 'staff')}"}
+    assert installation.client().post("/api/competitions", data=b"no zip", headers=student).status_code == 403
+    assert installation.client("teacher").post("/api/competitions", data=b"no zip").status_code == 400
+
+
 @pytest.mark.parametrize("who", ["alice", "rival", "outsider", None])
 def test_staff_routes_are_for_the_staff_of_the_course(build: Build, tmp_path: Path, who: str | None) -> None:
     installation = build()
@@ -297,6 +313,7 @@ def test_a_launch_can_be_set_for_later(build: Build) -> None:
     reply = teacher.post("/api/competitions/lecture/launch", json={"at": "2026-11-24 08:00"}).get_json()
     assert (reply["phase"], reply["starts_at"]) == ("draft", "2026-11-24T00:00:00Z")
     assert upload(alice, installation.file()).status_code == 404
+    assert "opens 2026-11-24 08:00" in teacher.post("/api/competitions/lecture/launch").get_json()["detail"]
     installation.now = NOON + timedelta(days=1)
     assert upload(alice, installation.file()).status_code == 201
 
@@ -319,6 +336,9 @@ def test_what_is_not_there_is_said_as_a_problem(installation: Installation) -> N
         ("POST", "/api/competitions/lecture/submissions", 400),
         ("GET", "/api/competitions/lecture/submissions?limit=0", 400),
         ("GET", "/api/competitions/lecture/submissions?limit=１", 400),
+        ("GET", f"/api/competitions/lecture/submissions?limit={'1' * 5000}", 400),
+        ("GET", "/api/competitions/lecture/leaderboard?format=xml", 400),
+        ("GET", "/api/competitions/lec%00ture", 404),
         ("GET", "/api/submissions/99999999999999999999999", 404),
     ):
         reply = alice.open(path, method=method)

@@ -77,13 +77,15 @@ PEOPLE = (
 BASELINES = (
     ("mean", "Mean of the training labels", "simple"),
     ("linear", "Linear regression", "medium"),
+    ("mlp", "A network, stopped early", "strong"),
+    ("committee", "Eight networks", "boss"),
 )
 ENTRIES = (
     Entry("alice", "concrete", ("mean",), "the mean, to see that it works"),
     Entry("alice", "concrete", ("linear",), "a line, by the formula"),
     Entry("bo", "concrete", ("linear-gd",), "a line, by gradient descent"),
     Entry("chen", "concrete", ("linear", "--drop", "age"), "does age matter?"),
-    Entry("dara", "concrete", ("mlp",), "a network, stopped early"),
+    Entry("dara", "concrete", ("mlp", "--seed", "1"), "a network, stopped early"),
     Entry("alice", "lecture-length", ("linear-gd",), "a line, by gradient descent"),
     Entry("bo", "lecture-length", ("linear",), "a line, by the formula"),
     Entry("chen", "lecture-length", ("mlp", "--ratio", "words/pages"), "words per page"),
