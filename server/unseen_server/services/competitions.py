@@ -112,7 +112,8 @@ def judged_at(competition: Competition, begun_at: datetime) -> datetime:
 
 def visible(session: Session, slug: str, principal: Principal | None, now: datetime) -> Competition:
     """The competition, if this visitor may look at its pages and boards: everybody may, once it has started."""
-    found = queries.competition_with_course(session, slug)
+    # PostgreSQL cannot even be asked for a text with a NUL in it.
+    found = queries.competition_with_course(session, slug) if names.SLUG.fullmatch(slug) else None
     if found is not None:
         competition, _ = found
         staff = principal is not None and principal.is_staff_of(competition.course_id)

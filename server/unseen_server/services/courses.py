@@ -28,7 +28,7 @@ def add_course(session: Session, slug: str, *, title: str, time_zone: str, now: 
 
 
 def course_named(session: Session, slug: str) -> Course:
-    course = queries.course_by_slug(session, slug)
+    course = queries.course_by_slug(session, slug) if names.SLUG.fullmatch(slug) else None
     if course is None:
         known = [course.slug for course in queries.all_courses(session)]
         advice = names.did_you_mean(slug, known) or f"Add it with `unseen-server course add {names.printable(slug)}`."
