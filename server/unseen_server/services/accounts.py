@@ -73,6 +73,11 @@ class Principal:
             raise StaffOnly(course=course.title)
         self.need_scope("staff")
 
+    def need_instructor_somewhere(self) -> None:
+        if not self.is_admin and "instructor" not in self.roles.values():
+            raise StaffOnly(course="a course")
+        self.need_scope("staff")
+
 
 # Who acts on the server's own command line.
 SERVER = Principal(user_id=0, username="server", display_name="server", is_admin=True, roles={}, scope="staff")

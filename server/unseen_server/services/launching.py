@@ -68,8 +68,12 @@ def launch(db: Database, *, slug: str, at: str | None, principal: Principal, now
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now)
         competition = queries.locked_competition(session, competition.id, exclusively=True)
-        if competition.launched_at is not None:
-            raise WrongPhase(phase=competitions.phase_of(competition, now), action="launching", needed="a draft")
+        phase = competitions.phase_of(competition, now)
+        if phase is not Phase.DRAFT:
+            raise WrongPhase(phase=phase, action="launching", needed="a draft")
+        if competition.launched_at is not None and competition.starts_at is not None:
+            opens = schedule.both_zones(competition.starts_at, competition.time_zone)
+            raise Conflict(reason=f"The competition is launched already; it opens {opens}.")
         starts_at = schedule.local_to_utc(at, competition.time_zone) if at else competition.starts_at or now
         if starts_at >= competition.deadline or now >= competition.deadline:
             deadline = schedule.both_zones(competition.deadline, competition.time_zone)

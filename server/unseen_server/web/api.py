@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from typing import TypeVar
 
@@ -88,7 +89,7 @@ def competition(slug: str) -> Response:
 def create_competition() -> Response:
     """Bring a competition's folder in as a draft (staff)."""
     person = signed_in()
-    person.need_scope("staff")
+    person.need_instructor_somewhere()  # before a zip is opened
     bundle = bundles.read_zip(_uploaded_bytes())
     created = launching.create(parts().db, bundle, course=request.args.get("course"), principal=person, now=now())
     return json_reply(created, 201)
@@ -127,6 +128,7 @@ def file(slug: str, name: str) -> Response:
 def new_submission(slug: str) -> Response:
     """Submit a prediction file, or only check it."""
     person = signed_in()
+    only_check = _word("check", "false", "true") == "true"
     sent = request.files.get("file")
     if sent is None:
         raise BadRequest(reason="No file came along. Send it as the multipart field “file”.")
@@ -139,7 +141,7 @@ def new_submission(slug: str) -> Response:
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
     arrived = received_at()
-    if request.args.get("check") == "true":
+    if only_check:
         rows = check(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=arrived)
         return json_reply(wire.Valid(True, rows))
     answer = submit(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=arrived)
@@ -199,11 +201,11 @@ def choose_final(slug: str) -> Response:
 @blueprint.get("/competitions/<slug>/leaderboard")
 def leaderboard(slug: str) -> Response:
     """Show the public leaderboard or, after the reveal, the private one."""
-    which = request.args.get("board", "public")
+    which, style = request.args.get("board", "public"), _word("format", "json", "csv")
     board = standings.board(
         parts().db, slug=slug, which=which, principal=visitor(), now=now(), limit=_limit(LISTED_AT_MOST)
     )
-    if request.args.get("format") == "csv":
+    if style == "csv":
         response = Response(exports.board_csv(board), mimetype="text/csv")
         response.headers.set("Content-Disposition", "attachment", filename=f"{slug}-{which}-leaderboard.csv")
         response.headers["Cache-Control"] = "private, no-store"
@@ -222,15 +224,13 @@ def launch(slug: str) -> Response:
         if request.content_length
         else Launch()
     )
-    launching.launch(parts().db, slug=slug, at=body.at, principal=signed_in(), now=now())
-    return competition(slug)
+    return json_reply(launching.launch(parts().db, slug=slug, at=body.at, principal=signed_in(), now=now()))
 
 
 @blueprint.post("/competitions/<slug>/close")
 def close(slug: str) -> Response:
     """End an open competition before its deadline (staff)."""
-    launching.close(parts().db, slug=slug, principal=signed_in(), now=now())
-    return competition(slug)
+    return json_reply(launching.close(parts().db, slug=slug, principal=signed_in(), now=now()))
 
 
 @blueprint.post("/competitions/<slug>/reveal")
@@ -243,9 +243,20 @@ def reveal_competition(slug: str) -> Response:
 def _limit(default: int) -> int:
     """How many rows are wanted: `?limit=`."""
     limit = request.args.get("limit", str(default))
-    if not limit.isascii() or not limit.isdigit() or not 0 < int(limit) <= LISTED_AT_MOST:
+    if not re.fullmatch("[0-9]{1,6}", limit) or not 0 < int(limit) <= LISTED_AT_MOST:
         raise BadRequest(reason=f"limit should be a whole number between 1 and {LISTED_AT_MOST}.")
     return int(limit)
+
+
+def _word(name: str, *known: str) -> str:
+    """A parameter that is one of a few words, the first where it is left out.
+
+    Any other is refused: a mistyped `check` must not cost a submission.
+    """
+    word = request.args.get(name, known[0]).lower()
+    if word not in known:
+        raise BadRequest(reason=f"{name} should be {' or '.join(known)}.")
+    return word
 
 
 def _uploaded_bytes() -> bytes:
