@@ -106,6 +106,8 @@ def local_to_utc(moment: datetime | str, time_zone: str) -> datetime:
     without a time, and for what is no date.
     """
     naive = _parsed(moment) if isinstance(moment, str) else moment
+    if not 1900 <= naive.year < 9999:  # an offset must not lead out of the calendar
+        raise BadRequest(reason=f"{naive:%Y-%m-%d} is too far away. Write a date such as 2026-12-01 23:59.")
     if naive.tzinfo is not None:
         return naive.astimezone(UTC)
     later = naive.replace(tzinfo=checked_zone(time_zone), fold=1)
