@@ -7,13 +7,18 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.installations import labelled_rows
 
 from unseen_server.cli import main
+from unseen_server.core.errors import WrongPassword
+from unseen_server.db.session import Database
+from unseen_server.services import accounts
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,41 @@ def test_nothing_works_before_init_and_init_works_once(run: Run) -> None:
     assert run("init").returncode == 0
     again = run("init")
     assert (again.returncode, again.stdout) == (1, "")
+
+
+@pytest.mark.parametrize("wrong", [["--admin", "not a name"], ["--password-stdin"]])
+def test_an_init_that_is_refused_leaves_nothing_half_made(run: Run, wrong: list[str]) -> None:
+    assert run("init", *wrong, given="short\n").returncode == 1
+    assert run("init").returncode == 0
+
+
+def test_a_database_elsewhere_is_an_installation_too(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSEEN_DATABASE_URL", f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    assert "unseen-server init" in run("course", "list").stderr
+    assert run("init").returncode == 0
+    assert run("course", "list").returncode == 0
+
+
+def test_an_upgrade_makes_no_installation_without_an_instructor(run: Run) -> None:
+    assert "unseen-server init" in run("upgrade").stderr
+    assert run("init").returncode == 0
+    assert "up to date" in run("upgrade").stderr
+
+
+def test_a_student_of_the_roster_signs_in_once_a_password_is_made(run: Run, tmp_path: Path) -> None:
+    run("init")
+    run("course", "add", "ml", "--title", "ML")
+    (tmp_path / "students.csv").write_text(ROSTER)
+    run("roster", "import", "ml", "students.csv")
+    made = str(answer(run("user", "password", "b01", "--format", "json"))["password"])
+    with closing(Database(f"sqlite:///{tmp_path / 'home' / 'unseen.db'}")) as db:
+        place = {"name": "b01", "address": "here", "now": datetime.now(UTC)}
+        old = accounts.sign_in(db, password=made, **place)
+        assert run("user", "password", "b01", "--password-stdin", given="another one\n").stdout == "user      b01\n"
+        with pytest.raises(WrongPassword):
+            accounts.sign_in(db, password=made, **place)
+        assert accounts.principal_of_session(db, old.secret, place["now"]) is None
+        assert accounts.sign_in(db, password="another one", **place)
 
 
 def test_what_is_written_is_for_its_owner_alone(run: Run, tmp_path: Path, labelled: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -27,18 +27,23 @@ def now() -> datetime:
 
 
 @contextmanager
-def database() -> Iterator[Database]:
-    """The configured database, refused with the command to run where it is missing or of another version."""
+def installed() -> Iterator[tuple[Database, str]]:
+    """The configured database and its schema version, refused with the command to run where there is none."""
     config = Config.from_environment()
-    if config.database_url.startswith("sqlite:///") and not (config.home / "unseen.db").exists():
-        raise BadRequest(reason=f"There is no installation in {config.home}. Make one with `unseen-server init`.")
-    db = Database(config.database_url)
-    try:
-        if migrate.current(db) != migrate.newest():
+    with closing(Database(config.database_url)) as db:
+        version = migrate.current(db) if db.file is None or db.file.exists() else None
+        if version is None:
+            raise BadRequest(reason=f"There is no installation in {config.home}. Make one with `unseen-server init`.")
+        yield db, version
+
+
+@contextmanager
+def database() -> Iterator[Database]:
+    """The configured database at this version's schema, refused with the command to run where it is not."""
+    with installed() as (db, version):
+        if version != migrate.newest():
             raise BadRequest(reason="The database has another schema version. Run `unseen-server upgrade` first.")
         yield db
-    finally:
-        db.close()
 
 
 def format_option(command: F) -> F:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import secrets
 import sys
+from contextlib import closing
 
 import click
 
-from unseen_server.cli.common import ACTOR, answer, database, format_option, note, now, table
+from unseen_server.cli.common import ACTOR, answer, database, format_option, installed, note, now, table
 from unseen_server.config import Config
 from unseen_server.core.errors import Conflict
 from unseen_server.db import migrate
 from unseen_server.db.session import Database
-from unseen_server.services import accounts
+from unseen_server.services import accounts, names
 from unseen_server.services.doctor import examine
 
 
@@ -23,18 +24,20 @@ from unseen_server.services.doctor import examine
 def init(admin: str, password_stdin: bool, style: str) -> None:
     """Make an installation: home, secret key, database, first instructor."""
     config = Config.from_environment()
-    config.home.mkdir(parents=True, exist_ok=True)
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
-    db = Database(config.database_url)
-    if migrate.current(db) is not None:
-        raise Conflict(
-            reason=f"There already is an installation in {config.home}. `unseen-server upgrade` brings it up to date."
-        )
-    config.secret()
-    migrate.upgrade(db)
-    with db.write() as session:
-        accounts.add_user(session, admin, password=password, is_admin=True, now=now(), actor=ACTOR)
-    db.close()
+    names.checked_username(admin)  # before anything is made
+    accounts.checked_password(password)
+    config.home.mkdir(parents=True, exist_ok=True)
+    with closing(Database(config.database_url)) as db:
+        if migrate.current(db) is not None:
+            raise Conflict(
+                reason=f"There already is an installation in {config.home}. "
+                "`unseen-server upgrade` brings it up to date."
+            )
+        config.secret()
+        migrate.upgrade(db)
+        with db.write() as session:
+            accounts.add_user(session, admin, password=password, is_admin=True, now=now(), actor=ACTOR)
     note(f"Made an installation in {config.home}.")
     shown = None if password_stdin else password
     text = f"user      {admin}" + ("" if password_stdin else f"\npassword  {password}")
@@ -46,16 +49,14 @@ def init(admin: str, password_stdin: bool, style: str) -> None:
 @click.command()
 def upgrade() -> None:
     """Bring the database to this version's schema; on SQLite a copy is kept first."""
-    config = Config.from_environment()
-    db = Database(config.database_url)
-    before = migrate.current(db)
-    if before == migrate.newest():
-        note("The database is up to date.")
-        return
-    if db.is_sqlite and before is not None:
-        note(f"Kept a copy: {migrate.copy_of_sqlite(db)}")
-    migrate.upgrade(db)
-    note(f"Upgraded the database from {before or 'nothing'} to {migrate.newest()}.")
+    with installed() as (db, before):
+        if before == migrate.newest():
+            note("The database is up to date.")
+            return
+        if db.file is not None:
+            note(f"Kept a copy: {migrate.copy_of_sqlite(db.file, before)}")
+        migrate.upgrade(db)
+        note(f"Upgraded the database from {before} to {migrate.newest()}.")
 
 
 @click.command()

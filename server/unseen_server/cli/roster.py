@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from unseen_server.cli.common import ACTOR, answer, database, format_option, now
+from unseen_server.cli.common import ACTOR, answer, database, format_option, note, now
 from unseen_server.services import rosters
 
 
@@ -32,3 +32,5 @@ def import_(course: str, file: Path, dry_run: bool, style: str) -> None:
         report,
         f"{'Would enrol' if dry_run else 'Enrolled'} {enrolled} people, {new} of them new; {known} were there already.",
     )
+    if new and not dry_run:
+        note("They sign in with what you give them: `unseen-server user password NAME` or `token issue NAME`.")

@@ -13,6 +13,10 @@ from unseen_server.db import queries
 from unseen_server.services import accounts, courses
 from unseen_server.services.names import key_of
 
+password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of making one."
+)
+
 
 @click.group()
 def user() -> None:
@@ -26,7 +30,7 @@ def user() -> None:
 @click.option("--email")
 @click.option("--student-id")
 @click.option("--display-name", help="What others see (default: the user name).")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of making one.")
+@password_option
 @format_option
 def add(
     name: str,
@@ -52,7 +56,7 @@ def add(
         if known and queries.enrolment_of(session, course.id, known.id):
             raise Conflict(reason=f"{known.username} is in {course.slug} already.")
         if known is None:
-            password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
+            password = _password(password_stdin)
             known = accounts.add_user(
                 session,
                 name,
@@ -68,3 +72,23 @@ def add(
     made = {"username": name, "course": course.slug, "role": role, "password": shown}
     answer(style, made, f"user      {name}" + (f"\npassword  {shown}" if shown else ""))
     note(f"Added {name} to {course.slug} as {role}.")
+
+
+@user.command("password")
+@click.argument("name")
+@password_option
+@format_option
+def password(name: str, password_stdin: bool, style: str) -> None:
+    """Give NAME another password and print the one it made, once; who came by a roster has none yet."""
+    chosen = _password(password_stdin)
+    with database() as db, db.write() as session:
+        person = accounts.user_named(session, name)
+        accounts.set_password(session, person, chosen, now=now(), actor=ACTOR)
+    shown = None if password_stdin else chosen
+    text = f"user      {person.username}" + (f"\npassword  {shown}" if shown else "")
+    answer(style, {"username": person.username, "password": shown}, text)
+    note("Their browsers are signed out; tokens go on until they are revoked.")
+
+
+def _password(given: bool) -> str:
+    return sys.stdin.readline().rstrip("\r\n") if given else secrets.token_urlsafe(12)

@@ -31,10 +31,9 @@ def current(db: Database) -> str | None:
         return MigrationContext.configure(session.connection()).get_current_revision()
 
 
-def copy_of_sqlite(db: Database) -> Path:
+def copy_of_sqlite(original: Path, revision: str) -> Path:
     """A consistent copy of an SQLite database beside it, named after its schema."""
-    original = Path(db.url.database or "")
-    copy = original.with_name(f"{original.name}.before-upgrade-from-{current(db)}")
+    copy = original.with_name(f"{original.name}.before-upgrade-from-{revision}")
     with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
     return copy

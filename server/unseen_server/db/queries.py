@@ -71,6 +71,10 @@ def browser_session_with_digest(session: Session, digest: str) -> Row[BrowserSes
     return session.execute(select(BrowserSession, User).join(User).where(BrowserSession.digest == digest)).one_or_none()
 
 
+def browser_sessions_of(session: Session, user_id: int) -> Sequence[BrowserSession]:
+    return session.scalars(select(BrowserSession).where(BrowserSession.user_id == user_id)).all()
+
+
 def failed_sign_ins_since(session: Session, subject: str, since: datetime) -> int:
     counted = select(func.count()).select_from(FailedSignIn)
     return session.scalar(counted.where(FailedSignIn.subject == subject, FailedSignIn.at > since)) or 0

@@ -89,16 +89,16 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.file = Path(self.url.database or "") if self.is_sqlite else None
         self._queue: WriterQueue | None = None
-        if self.is_sqlite:
-            self.engine = self._open_sqlite()
+        if self.file is not None:
+            self.engine = self._open_sqlite(self.file)
         else:
             self.engine = create_engine(
                 self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=16, max_overflow=16
             )
 
-    def _open_sqlite(self) -> Engine:
-        path = Path(self.url.database or "")
+    def _open_sqlite(self, path: Path) -> Engine:
         self._queue = WriterQueue(path.with_name(path.name + ".lock"))
         engine = create_engine(
             self.url, connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False}, pool_size=16, max_overflow=16

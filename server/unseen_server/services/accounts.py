@@ -182,10 +182,22 @@ def courses_of(db: Database, user_id: int) -> list[OwnCourse]:
 # passwords
 
 
-def hashed(password: str) -> str:
+def checked_password(password: str) -> str:
     if len(password) < SHORTEST_PASSWORD:
         raise BadRequest(reason=f"A password needs at least {SHORTEST_PASSWORD} characters.")
-    return _hasher.hash(password)
+    return password
+
+
+def hashed(password: str) -> str:
+    return _hasher.hash(checked_password(password))
+
+
+def set_password(session: Session, user: User, password: str, *, now: datetime, actor: str) -> None:
+    """Give a person another password and end their browser sessions; tokens are revoked one by one."""
+    user.password_hash = hashed(password)
+    for started in queries.browser_sessions_of(session, user.id):
+        session.delete(started)
+    audit.record(session, actor=actor, action="user.password", subject=user.username, now=now)
 
 
 @functools.cache
