@@ -123,6 +123,21 @@ def test_a_database_elsewhere_is_an_installation_too(run: Run, tmp_path: Path, m
     assert run("course", "list").returncode == 0
 
 
+def test_a_database_that_does_not_answer_is_quoted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSEEN_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    done = run("course", "list")
+    assert done.returncode == 1
+    assert "port 1" in done.stderr
+
+
+def test_a_missing_driver_is_named_with_what_brings_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSEEN_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    done = run("course", "list")
+    assert done.returncode == 1
+    assert "unseen[cluster]" in done.stderr
+
+
 def test_an_upgrade_makes_no_installation_without_an_instructor(run: Run) -> None:
     assert "unseen-server init" in run("upgrade").stderr
     assert run("init").returncode == 0

@@ -27,6 +27,9 @@ COMMANDS = {
 }
 
 
+BRINGS = "`pip install 'unseen[server]'` brings what the server needs, 'unseen[cluster]' what PostgreSQL needs besides."
+
+
 class Commands(click.Group):
     """Finds a command in its module; an unknown one is answered with the nearest known."""
 
@@ -59,6 +62,11 @@ def main() -> None:
         click.echo(f"{click.style('Refused:', fg='red', bold=True)} {refusal}", err=True)
         for problem in refusal.problems:
             click.echo(f"  - {problem.message}", err=True)
+        if said := getattr(refusal.__cause__, "orig", None):
+            click.echo(f"  The database says: {said}", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        click.echo(f"{error.name} is not installed here. {BRINGS}", err=True)
         sys.exit(1)
     except click.ClickException as error:
         error.show()
