@@ -17,7 +17,6 @@ Refusal
 ├── Conflict
 │   ├── NotOpenYet
 │   ├── DeadlinePassed
-│   ├── NotRevealed
 │   └── WrongPhase
 ├── KeyReused               an idempotency key with another body
 ├── LimitReached
@@ -178,11 +177,6 @@ class DeadlinePassed(Conflict):
     code = "deadline_passed"
     template = "The deadline was {deadline}, and this competition takes no late submissions. {advice}"
     members = ("deadline_at",)
-
-
-class NotRevealed(Conflict):
-    code = "not_revealed"
-    template = "The private scores of this competition have not been revealed yet."
 
 
 class WrongPhase(Conflict):

@@ -101,10 +101,6 @@ def competitions_with_courses(session: Session) -> Sequence[Row[Competition, Cou
     ).all()
 
 
-def competition_slugs(session: Session) -> Sequence[str]:
-    return session.scalars(select(Competition.slug)).all()
-
-
 def locked_competition(session: Session, competition_id: int, *, exclusively: bool) -> Competition:
     """The row, held still until the transaction ends; submissions share it, a reveal has it alone."""
     return session.scalars(

@@ -12,10 +12,9 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from unseen_server.core import schedule
+from unseen_server.core import metrics, schedule
 
 SHOWN_DECIMALS = 5  # of an exact score; the whole number stands in the cell's title
-METRIC_NAMES = {"mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 
 # No HTML of its own, and no pictures: they would have to come from elsewhere, which the page's policy forbids.
 _parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
@@ -52,8 +51,9 @@ def ago(instant: datetime, now: datetime) -> str:
 # numbers
 
 
-def metric_name(metric: str) -> str:
-    return METRIC_NAMES.get(metric, metric)
+def metric_name(name: str) -> str:
+    """As people write it: “MSE”, “R²”."""
+    return metrics.metric(name).title
 
 
 def decimals(scores: Iterable[float | None]) -> int:
