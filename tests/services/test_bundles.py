@@ -225,6 +225,8 @@ def test_a_missing_file_is_named(name):
         ("sample_submission.csv", "9,5\n", "", "sample_submission.csv"),
         ("sample_submission.csv", "9,5", "9,25", "sample_submission.csv, line 2"),
         ("sample_submission.csv", "id,minutes", "id,minutes,x", "two columns"),
+        ("sample_submission.csv", "minutes", '"minutes, CET"', "the column “minutes, CET” cannot stand in"),
+        ("sample_submission.csv", "minutes", "m" * 65, "cannot stand in a prediction file. Rename it"),
         ("test.csv", "pages", "pages,pages", "the column “pages” occurs twice"),
         ("test.csv", "30", '"30', "this is not CSV"),
     ],

@@ -171,9 +171,14 @@ def _common_prefix(a: str, b: str) -> str:
     return a[: next(same, min(len(a), len(b)))]
 
 
+def is_writable(text: str) -> bool:
+    """Whether a prediction file can hold it, as an id or as the name of a column."""
+    return 0 < len(text) <= LONGEST_ID and not _UNWRITABLE.search(text)
+
+
 def _refuse_unwritable(texts: Sequence[str]) -> None:
     for text in texts:
-        if not text or len(text) > LONGEST_ID or _UNWRITABLE.search(text):
+        if not is_writable(text):
             raise ValueError(
                 f"{text!r} cannot stand in a prediction file: ids and column names have 1 to {LONGEST_ID} characters "
                 "and no quote, comma or line break."

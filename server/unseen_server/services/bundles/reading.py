@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unseen_server.core.errors import Refusal
+from unseen_server.core.expected import LONGEST_ID, is_writable
 from unseen_server.core.predictions import Expected, canonical_order, read_predictions
 from unseen_server.core.splits import USAGE_NAMES, AnswerKey
 from unseen_server.services.bundles import settings as toml
@@ -169,6 +170,16 @@ def _answer_key(solution: Table, sample: Table, problems: Problems) -> AnswerKey
         problems.add("bad_header", "it needs two columns, the id and the target.", file=sample.file)
         return None
     id_column, target = sample.header
+    for name in sample.header:
+        if not is_writable(name):
+            problems.add(
+                "bad_header",
+                "the column “{name}” cannot stand in a prediction file. Rename it: 1 to {longest} characters, and no "
+                "quote, comma or line break.",
+                file=sample.file,
+                name=printable(name),
+                longest=LONGEST_ID,
+            )
     ids, _, usages = (find_column(solution, name, problems) for name in (id_column, target, "Usage"))
     for name in solution.header:
         if name not in (id_column, target, "Usage"):

@@ -5,17 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
 
 from unseen_server.core.expected import LONGEST_ID
+from unseen_server.core.number_problems import NUMBER
 from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.names import printable
 
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LARGEST_FIELD = 10_000_000  # characters
 
 
@@ -131,7 +130,7 @@ def read_numbers(table: Table, column: str, problems: Problems) -> list[float]:
 
 def is_number(text: str) -> bool:
     """By the grammar of prediction files, and finite; so NaN, 1_000 and full-width digits are none."""
-    return _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
+    return NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
 
 
 def _number(file: str, line: int, column: str, text: str, problems: Problems) -> float:
@@ -142,7 +141,7 @@ def _number(file: str, line: int, column: str, text: str, problems: Problems) ->
         problems.add(
             "missing_label", "“{column}” is missing. Remove the row or fill it.", file=file, line=line, column=column
         )
-    elif text.casefold().lstrip("+-") in ("inf", "infinity") or _NUMBER.fullmatch(text):
+    elif text.casefold().lstrip("+-") in ("inf", "infinity") or NUMBER.fullmatch(text):
         problems.add("infinite_label", "“{column}” is infinite.", file=file, line=line, column=column)
     else:
         problems.add(
@@ -152,7 +151,7 @@ def _number(file: str, line: int, column: str, text: str, problems: Problems) ->
             line=line,
             column=column,
             text=printable(text),
-            advice=f"; write {text.replace(',', '.')}" if _NUMBER.fullmatch(text.replace(",", ".", 1)) else "",
+            advice=f"; write {text.replace(',', '.')}" if NUMBER.fullmatch(text.replace(",", ".", 1)) else "",
         )
     return math.nan
 
