@@ -194,6 +194,7 @@ def test_a_roster_is_imported_whole_and_again_without_harm(run: Run, tmp_path: P
         ("b 3,b03@example.edu,Cy,B03,\n", "cannot be a user name"),
         ("b03,b01@example.edu,Cy,B03,\n", "already belongs"),
         ("b03,b03@example.edu,Cy,B03,Cy,more\n", "more fields than columns"),
+        pytest.param(f"b03,b03@example.edu,{'C' * 10_000_001},B03,\n", "field larger than", id="a field without end"),
     ],
 )
 def test_one_bad_row_keeps_the_whole_roster_out(run: Run, tmp_path: Path, bad: str, said: str) -> None:

@@ -86,7 +86,10 @@ def _rows(content: bytes) -> list[tuple[int, dict[str, str]]]:
     if not set(REQUIRED) <= set(header) <= set(COLUMNS):
         raise BadRoster([_problem(1, f"The first line should be: {','.join(REQUIRED)}[,display_name].")])
     reader.fieldnames = header
-    rows = [(reader.line_num, row) for row in reader]
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as fault:
+        raise BadRoster([_problem(reader.line_num + 1, f"This is not CSV ({fault}).")]) from None
     surplus = [_problem(line, "There are more fields than columns.") for line, row in rows if "" in row]
     seen: dict[str, int] = {}
     for line, row in rows:
