@@ -84,7 +84,9 @@ def looks(installation: Installation, client: FlaskClient) -> Iterator[TestRespo
             continue
         paths = [str(rule.rule)]
         for argument in rule.arguments:
-            paths = [re.sub(rf"<([^<>]+:)?{argument}>", str(value), path) for path in paths for value in values[argument]]
+            paths = [
+                re.sub(rf"<([^<>]+:)?{argument}>", str(value), path) for path in paths for value in values[argument]
+            ]
         for path in paths:
             yield client.get(path, buffered=True)
             if "leaderboard" in path:
