@@ -154,7 +154,7 @@ class NotEnrolled(Forbidden):
 
 class StaffOnly(Forbidden):
     code = "staff_only"
-    template = "Only the staff of {course} can do that."
+    template = "Only an instructor of {course} can do that."
 
 
 class NotFound(Refusal):
