@@ -165,6 +165,8 @@ def test_many_problems_of_a_kind_are_counted_and_twenty_shown():
         (["bounds = [5, 5]"], "lower one first"),
         (["bounds = [nan, 5]"], "lower one first"),
         (["bounds = [0, 1e200]"], "overflow"),
+        ([f"bounds = [0, 1{'0' * 400}]"], "overflow"),
+        (["metric = ['mse']"], "one of: mse"),
         (["daily_limit = true"], "whole number"),
         (["daily_limit = 2.0"], "whole number"),
         (["total_limit = -1"], "whole number"),

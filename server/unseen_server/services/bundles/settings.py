@@ -181,7 +181,7 @@ def _instant(value: Any, time_zone: str) -> datetime:
 
 def _one_of(known: Mapping[str, object] | tuple[str, ...]) -> Callable[[Any], str]:
     def check(value: Any) -> str:
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise ValueError(f"must be one of: {', '.join(known)}")
         return str(value)
 
@@ -214,12 +214,12 @@ def _points(value: Any) -> float:
 def _bounds(value: Any) -> tuple[float, float]:
     if not (isinstance(value, list) and len(value) == 2 and all(type(x) in (int, float) for x in value)):
         raise TypeError("must be two numbers, [lowest, highest]")
-    lo, hi = map(float, value)
-    if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
+    lo, hi = value
+    if not -math.inf < lo < hi < math.inf:  # an integer of any length compares, and does not always convert
         raise ValueError("must be two finite numbers, the lower one first")
     if max(abs(lo), abs(hi)) > LARGEST_MAGNITUDE:
         raise ValueError(f"must lie within ±{LARGEST_MAGNITUDE:g}, or sums of squares could overflow")
-    return lo, hi
+    return float(lo), float(hi)
 
 
 def _tables(value: Any) -> list[dict[str, Any]]:
