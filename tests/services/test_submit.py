@@ -207,6 +207,7 @@ def test_a_check_counts_nothing_and_stores_nothing(installation: Installation) -
     )
     assert n == 40
     assert rows(installation, models.Submission) == 0
+    assert rows(installation, models.TeamMember) == 0
 
 
 def test_own_submissions_come_newest_first_and_without_private_scores(installation: Installation) -> None:

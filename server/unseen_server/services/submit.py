@@ -136,8 +136,8 @@ def check(
 ) -> int:
     """Read a file as a submission would and return its number of rows; nothing is counted unless it is refused."""
     upload = _tidied(upload)
-    competition, _ = _admitted(db, slug, principal, received_at)
     with db.read() as session:
+        competition = competitions.open_to(session, slug, principal, received_at)
         _refuse_flood(session, competition, principal, received_at)
     return len(_read(db, keys.of(competition), competition, principal, upload, received_at))
 
