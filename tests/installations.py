@@ -265,7 +265,8 @@ def serving(
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    for _ in range(600):
+    patience = time.monotonic() + 60
+    while time.monotonic() < patience:
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return

@@ -40,6 +40,7 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
         SECRET_KEY=config.secret(),
     )
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # merging redirects to whatever the Host header says
     db = Database(config.database_url)
     app.extensions["unseen"] = Parts(
         config=config, db=db, keys=KeyRing(db), clock=clock, downloads=config.home / "downloads"

@@ -15,7 +15,10 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Config:
-    """`home` holds what belongs to this installation; sizes are bytes."""
+    """`home` holds what belongs to this installation; sizes are bytes.
+
+    `trusted_proxy` is the address of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; others' are not.
+    """
 
     home: Path
     database_url: str
@@ -23,7 +26,8 @@ class Config:
     port: int = 8000
     public_url: str | None = None
     secret_key: str | None = None
-    max_upload: int = 512 * MEBIBYTE
+    trusted_proxy: str | None = None
+    max_upload: int = 256 * MEBIBYTE
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Config:
@@ -36,7 +40,8 @@ class Config:
             port=_number(environment, "UNSEEN_PORT", 8000),
             public_url=public_url.rstrip("/") if public_url else None,
             secret_key=environment.get("UNSEEN_SECRET_KEY"),
-            max_upload=_number(environment, "UNSEEN_MAX_UPLOAD_MB", 512) * MEBIBYTE,
+            trusted_proxy=environment.get("UNSEEN_TRUSTED_PROXY"),
+            max_upload=_number(environment, "UNSEEN_MAX_UPLOAD_MB", 256) * MEBIBYTE,
         )
 
     @property

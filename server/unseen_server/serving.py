@@ -29,6 +29,8 @@ BACKLOG = 1024
 IDLE_SECONDS = 60
 TURN_SECONDS = 1
 STOP_SECONDS = 30  # for requests under way when the server is asked to stop
+START_SECONDS = 10  # a worker that fails so early has found something wrong with the installation
+CANNOT_WORK = 3  # the exit code of a worker that ended in an error
 BIND_SECONDS = 5  # a port just left by another server may need a moment
 
 log = logging.getLogger("unseen_server")
@@ -101,6 +103,7 @@ def _work(config: Config, listening: socket.socket, threads: int) -> None:
         max_request_body_size=config.max_upload,
         clear_untrusted_proxy_headers=True,
         ident=None,
+        **_proxy(config),
     )
     server.channel_class = _Channel
 
@@ -116,6 +119,13 @@ def _work(config: Config, listening: socket.socket, threads: int) -> None:
     while time.monotonic() < patience and any(map(_is_busy, server.active_channels.values())):
         _turn(server)
     server.task_dispatcher.shutdown()
+
+
+def _proxy(config: Config) -> dict[str, Any]:
+    """Whose word is believed about where a request came from, and how."""
+    if config.trusted_proxy is None:
+        return {}
+    return {"trusted_proxy": config.trusted_proxy, "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}}
 
 
 def _turn(server: Any) -> None:
@@ -136,6 +146,7 @@ class _Herd:
         self._processes = processes
         self._workers: set[int] = set()
         self._stopping = False
+        self._started = time.monotonic()
         # Its writing end lives as long as the parent, however that ends; the workers wait for it to close.
         self._alive_reading, self._alive_writing = os.pipe()
 
@@ -159,8 +170,10 @@ class _Herd:
             os.close(self._alive_writing)
             threading.Thread(target=self._end_with_parent, daemon=True).start()
             _work(self._config, self._listening, self._threads)
-        finally:
             os._exit(0)
+        except BaseException:
+            log.exception("a worker ended in an error")
+            os._exit(CANNOT_WORK)
 
     def _end_with_parent(self) -> None:
         os.read(self._alive_reading, 1)
@@ -172,6 +185,10 @@ class _Herd:
         except InterruptedError:
             return
         self._workers.discard(worker)
+        if os.waitstatus_to_exitcode(status) == CANNOT_WORK and time.monotonic() - self._started < START_SECONDS:
+            self._stop(signal.SIGTERM, None)
+            self._finish()
+            sys.exit(1)  # the next one would fare no better
         if not self._stopping:
             log.error("worker %d ended with status %d; starting another", worker, status)
             time.sleep(0.5)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -13,7 +16,7 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
-from tests.installations import Server, install, make_folder, new_sqlite, serving
+from tests.installations import Server, free_port, install, make_folder, new_sqlite, serving
 
 from unseen_server.config import Config
 
@@ -126,3 +129,14 @@ def test_a_file_of_many_rows_goes_through_the_form_and_is_scored_exactly(tmp_pat
         )
     assert reply.status_code == 201, reply.text
     assert reply.json()["public_score"] == pytest.approx(np.mean((labels - predictions)[public] ** 2), rel=1e-12)
+
+
+def test_a_server_that_cannot_work_says_so_and_ends(live: Server) -> None:
+    home = live.installation.config.home
+    (home / "secret_key").unlink()
+    (home / "secret_key").mkdir()  # no key can be read, so no worker can start
+    environment = {**os.environ, "UNSEEN_HOME": str(home)}
+    command = [sys.executable, "-m", "unseen_server", "serve", "--port", str(free_port())]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "secret_key" in done.stderr

@@ -50,7 +50,7 @@ def test_an_unknown_name_gets_the_very_same_answer(made: Installation) -> None:
 
 
 def test_too_many_wrong_passwords_are_told_to_wait(made: Installation) -> None:
-    for _ in range(accounts.ATTEMPTS_OF_NAME):
+    for _ in range(accounts.ATTEMPTS_AT_NAME_FROM_ADDRESS):
         sign_in(made.client(), "dora", "wrong")
     page = sign_in(made.client(), "dora")
     assert (page.status_code, page.headers["Retry-After"]) == (429, "900")

@@ -212,8 +212,8 @@ class Team(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"))
-    name: Mapped[str] = mapped_column(String(200))
-    name_key: Mapped[str] = mapped_column(String(400))
+    name: Mapped[str] = mapped_column(String(300))
+    name_key: Mapped[str] = mapped_column(String(300))
     kind: Mapped[str] = mapped_column(String(16))
     tier: Mapped[str | None] = mapped_column(String(16))
     # Of a baseline: what reaching it is worth, on either board.
@@ -357,5 +357,5 @@ class AuditEntry(Base):
     action: Mapped[str] = mapped_column(String(64))
     course_id: Mapped[int | None] = mapped_column(ForeignKey("courses.id"))
     competition_id: Mapped[int | None] = mapped_column(ForeignKey("competitions.id"))
-    subject: Mapped[str] = mapped_column(String(200))
+    subject: Mapped[str] = mapped_column(String(300))
     details: Mapped[dict[str, Any]]

@@ -49,14 +49,15 @@ class WriterQueue:
         self._file: IO[bytes] | None = None
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        deadline = time.monotonic() + LOCK_TIMEOUT
-        if not self._threads.acquire(timeout=LOCK_TIMEOUT):
+    def turn(self, patience: float) -> Iterator[float]:
+        """Wait at most `patience` seconds for a turn; yields what is left of them for SQLite's own wait."""
+        deadline = time.monotonic() + patience
+        if not self._threads.acquire(timeout=patience):
             raise Busy()
         try:
             self._wait_for_other_processes(deadline)
             try:
-                yield
+                yield max(0.0, deadline - time.monotonic())
             finally:
                 if fcntl and self._file:
                     fcntl.flock(self._file, fcntl.LOCK_UN)
@@ -72,7 +73,10 @@ class WriterQueue:
         if not fcntl:
             return
         if self._file is None:
-            self._file = self._path.open("ab")
+            try:
+                self._file = self._path.open("ab")
+            except OSError:
+                raise StorageFull() from None
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -114,7 +118,9 @@ class Database:
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             # A deferred BEGIN that later writes fails with "locked"; a writer takes its lock first.
-            writing = connection.get_execution_options().get("writing", False)
+            options = connection.get_execution_options()
+            writing, patience = options.get("writing", False), options.get("patience", LOCK_TIMEOUT)
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={round(1000 * patience)}")
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
         return engine
@@ -125,19 +131,20 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, patience: float = LOCK_TIMEOUT) -> Iterator[Session]:
+        """A transaction that waits at most `patience` seconds for other writers before it is Busy."""
         if self._queue is None:
-            with self._transaction() as session:
+            with self._transaction(patience) as session:
                 yield session
         else:
-            with self._queue.turn(), self._transaction() as session:
+            with self._queue.turn(patience) as left, self._transaction(left) as session:
                 yield session
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
+    def _transaction(self, patience: float) -> Iterator[Session]:
         with (
             _refusals(),
-            Session(self.engine.execution_options(writing=True), expire_on_commit=False) as session,
+            Session(self.engine.execution_options(writing=True, patience=patience), expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session

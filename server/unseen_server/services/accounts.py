@@ -35,11 +35,14 @@ ROLES = ("student", "assistant", "instructor")
 SCOPES = ("read", "submit", "staff")  # each includes those before it
 SESSION_LASTS = timedelta(days=30)
 SHORTEST_PASSWORD = 8
-# Failed sign-ins within the window, then wait: of one name, and of one address (a whole campus may share it).
-ATTEMPTS_OF_NAME = 10
-ATTEMPTS_FROM_ADDRESS = 100
+# Failed sign-ins within the window, then wait. A stranger elsewhere must not lock a student out, and a whole campus
+# may share one address, so that name and address together have the least patience.
+ATTEMPTS_AT_NAME_FROM_ADDRESS = 10
+ATTEMPTS_AT_NAME = 100
+ATTEMPTS_FROM_ADDRESS = 300
 ATTEMPTS_WINDOW = timedelta(minutes=15)
 LAST_USE_PRECISION = timedelta(minutes=10)  # a token's last use is not written down more often
+NOT_WORTH_WAITING = 0.1  # seconds: reading goes on when the last use cannot be written down
 
 # OWASP's second recommendation for argon2id: 19 MiB, two passes, one lane.
 _hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -216,7 +219,12 @@ def _password_fits(user: User | None, password: str) -> bool:
 
 def sign_in(db: Database, *, name: str, password: str, address: str, now: datetime) -> SignedIn:
     """Start a browser session. `address` is the network address the attempt came from, throttled like the name."""
-    limits = {f"name:{names.key_of(name)[:150]}": ATTEMPTS_OF_NAME, f"address:{address}": ATTEMPTS_FROM_ADDRESS}
+    known_as = names.key_of(name)[:100]
+    limits = {
+        f"name:{known_as} address:{address}": ATTEMPTS_AT_NAME_FROM_ADDRESS,
+        f"name:{known_as}": ATTEMPTS_AT_NAME,
+        f"address:{address}": ATTEMPTS_FROM_ADDRESS,
+    }
     since = now - ATTEMPTS_WINDOW
     with db.read() as session:
         if any(queries.failed_sign_ins_since(session, subject, since) >= most for subject, most in limits.items()):
@@ -328,7 +336,7 @@ def principal_of_token(db: Database, token: str, now: datetime) -> Principal:
             token_expires_at=row.expires_at,
         )
     if row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION:
-        with contextlib.suppress(Busy, StorageFull), db.write() as session:  # reading must go on when writing cannot
+        with contextlib.suppress(Busy, StorageFull), db.write(patience=NOT_WORTH_WAITING) as session:
             session.get_one(Token, row.id).last_used_at = now
     return principal
 

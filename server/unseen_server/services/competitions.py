@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from unseen_server.core import limits, metrics, release, schedule
-from unseen_server.core.errors import NotEnrolled, NotFound
+from unseen_server.core.errors import NotEnrolled, NotFound, StorageFull
 from unseen_server.core.schedule import Phase, Timetable
 from unseen_server.db import queries
 from unseen_server.db.models import (
@@ -264,7 +264,11 @@ def file(db: Database, *, slug: str, name: str, principal: Principal, now: datet
 
 def _keep(path: Path, content: bytes) -> None:
     """Under a name of its own first, so that nobody ever reads half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    partial.write_bytes(content)
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise StorageFull() from None

@@ -48,28 +48,29 @@ def final(db: Database, *, slug: str, principal: Principal, now: datetime) -> Fi
 def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int], now: datetime) -> Final:
     """Choose the final submissions; an empty choice returns to the default rule. Possible until the deadline."""
     principal.need_scope("submit")
+    wanted = set(refs)
     with db.write() as session:
         competition = competitions.open_to(session, slug, principal, now)
         competition = queries.locked_competition(session, competition.id, exclusively=False)
         phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
         if phase is not Phase.OPEN:
             raise WrongPhase(phase=phase, action="choosing final submissions", needed="open")
-        if len(set(refs)) > competition.final_submissions:
+        if len(wanted) > competition.final_submissions:
             raise BadRequest(
-                reason=f"Choose at most {competition.final_submissions} submissions; you sent {len(set(refs))}."
+                reason=f"Choose at most {competition.final_submissions} submissions; you sent {len(wanted)}."
             )
         team = queries.team_of(session, competition.id, principal.user_id)
         if team is not None:
             queries.locked_team(session, team.id)
         own = _on_time(session, competition, team)
-        for ref in refs:
+        for ref in sorted(wanted):
             if ref not in own:
                 raise NotFound(
                     what=f"submission {ref} of yours that could be chosen",
                     advice=f"`unseen submissions {slug}` lists yours; late ones cannot be final.",
                 )
         for ref, (submission, _) in own.items():
-            submission.selected = ref in refs
+            submission.selected = ref in wanted
         audit.record(
             session,
             actor=principal.username,
@@ -77,7 +78,7 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
             subject=team.name if team else principal.username,
             now=now,
             competition=competition,
-            refs=sorted(set(refs)),
+            refs=sorted(wanted),
         )
         session.flush()
         return _final(session, competition, team)

@@ -11,6 +11,8 @@ from unseen_server.core.errors import BadRequest
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
+# Letters and marks that show nothing, though no control characters: fillers, joiners, the empty Braille cell.
+INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u200d\u2800\u3164\uffa0")
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
@@ -47,8 +49,8 @@ def checked_email(email: str) -> str:
 def checked_text(text: str, what: str, longest: int) -> str:
     """A line of free text for people: no control or text-direction characters, outer spaces dropped."""
     text = text.strip()
-    if not text or len(text) > longest:
-        raise BadRequest(reason=f"{what} should have 1 to {longest} characters.")
+    if not set(text) - INVISIBLE or max(len(text), len(key_of(text))) > longest:
+        raise BadRequest(reason=f"{what} should have 1 to {longest} visible characters.")
     if any(
         unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text if character != "\u200d"
     ):

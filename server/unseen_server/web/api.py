@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import closing
 from typing import TypeVar
+from urllib.parse import quote
 
 import msgspec
 from flask import Blueprint, Response, current_app, request, send_file
@@ -25,6 +26,8 @@ from unseen_server.web.wire import LISTED, LISTED_AT_MOST, Choice, Launch
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
 T = TypeVar("T")
+
+LONGEST_JSON = 64 * 1024  # bytes
 
 
 @blueprint.before_request
@@ -170,7 +173,8 @@ def submission_file(ref: int) -> Response:
     """Download a file as your team sent it."""
     uploaded = own.own_file(parts().db, ref=ref, principal=signed_in())
     response = Response(uploaded.content, mimetype="application/octet-stream")
-    response.headers.set("Content-Disposition", "attachment", filename=uploaded.name)
+    # Percent-encoded (RFC 6266): a header cannot hold the letters of every language.
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(uploaded.name, safe='')}"
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
@@ -266,6 +270,8 @@ def _uploaded_bytes() -> bytes:
 
 
 def _body(kind: type[T], advice: str) -> T:
+    if (request.content_length or 0) > LONGEST_JSON:
+        raise BadRequest(reason=f"The body is too long. {advice}")
     try:
         return msgspec.json.decode(request.get_data(), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -18,6 +18,7 @@ from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.names import SLUG, checked_text, printable
 
 FILE = "competition.toml"
+LARGEST = 16 * 1024  # bytes; the time to read nested keys grows with the square of their number
 TIERS = ("simple", "medium", "strong", "boss")
 _MOST = 1_000_000  # of anything that is counted
 
@@ -56,9 +57,12 @@ class Settings:
 
 def read_settings(content: bytes, problems: Problems) -> Settings | None:
     """The settings, or None where something is wrong with them; every problem is noted."""
+    if len(content) > LARGEST:
+        problems.add("bad_toml", "it is longer than 16 KiB.", file=FILE)
+        return None
     try:
         values = tomllib.loads(content.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as fault:
+    except (ValueError, RecursionError) as fault:
         problems.add("bad_toml", "this is not TOML: {why}.", file=FILE, why=str(fault).rstrip("."))
         return None
     before = len(problems.found)

@@ -1,0 +1,175 @@
+"""What a hostile student, a full disk or a lock held by somebody else did once, and may not do again."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import threading
+import time
+import zipfile
+from contextlib import closing
+
+import httpx2
+import pytest
+from tests.installations import Build, Installation, Server
+
+from unseen_server.core.errors import BadBundle, BadRequest, Busy, StorageFull, TooManyAttempts, WrongPassword
+from unseen_server.db.session import Database
+from unseen_server.services import accounts, bundles
+from unseen_server.services.submissions import own_limits
+from unseen_server.services.submit import check
+
+
+@pytest.mark.parametrize("name", ["預測.csv", "😀.csv", "a\u200db.csv", 'quo"te;.csv'])
+def test_a_file_of_any_name_can_be_downloaded_again(live: Server, name: str) -> None:
+    who = {"Authorization": f"Bearer {live.token('alice')}"}
+    content = live.installation.file()
+    url = f"{live.url}/api/competitions/{live.slug}/submissions"
+    ref = httpx2.post(url, files={"file": (name, content)}, headers=who).json()["ref"]
+    reply = httpx2.get(f"{live.url}/api/submissions/{ref}/file", headers=who)
+    assert (reply.status_code, reply.content) == (200, content)
+    assert reply.headers["Content-Disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize("settings", ["a." * 20_000 + "a = 1", "a = " + "9" * 5000, "[" * 20_000])
+def test_settings_that_choke_a_reader_are_refused_at_once(settings: str) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("competition.toml", settings)
+    with pytest.raises(BadBundle):
+        bundles.read_zip(content.getvalue())
+
+
+def test_a_student_opens_no_zip(build: Build) -> None:
+    installation = build()
+    client = installation.client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {installation.token('alice', 'staff')}"
+    reply = client.post("/api/competitions", data=b"no zip at all")
+    assert reply.status_code == 403
+
+
+def test_a_choice_of_a_million_refs_is_refused_before_it_is_read(build: Build) -> None:
+    client = build().client("alice")
+    body = b'{"refs": [' + b"1," * 1_000_000 + b"1]}"
+    reply = client.put("/api/competitions/lecture/final", data=body)
+    assert (reply.status_code, reply.get_json()["code"]) == (400, "bad_request")
+
+
+def test_a_stranger_elsewhere_locks_nobody_out(build: Build) -> None:
+    installation = build()
+    with installation.db.write() as session:
+        accounts.user_named(session, "alice").password_hash = accounts.hashed("the right one")
+
+    def sign_in(password: str, address: str) -> None:
+        accounts.sign_in(installation.db, name="alice", password=password, address=address, now=installation.now)
+
+    for _ in range(accounts.ATTEMPTS_AT_NAME_FROM_ADDRESS):
+        with pytest.raises(WrongPassword):
+            sign_in("a guess", "192.0.2.1")
+    with pytest.raises(TooManyAttempts):
+        sign_in("the right one", "192.0.2.1")
+    sign_in("the right one", "192.0.2.2")
+
+
+@pytest.fixture
+def locked(build: Build) -> Installation:
+    return build()
+
+
+def test_writers_behind_a_held_lock_are_all_told_after_one_wait(locked: Installation) -> None:
+    told: list[str] = []
+
+    def write(db: Database) -> None:
+        try:
+            with db.write(patience=0.5):
+                told.append("done")
+        except Busy:
+            told.append("busy")
+
+    with closing(sqlite3.connect(locked.config.home / "unseen.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        writers = [threading.Thread(target=write, args=(locked.db,)) for _ in range(4)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        waited = time.monotonic() - started
+        other.execute("ROLLBACK")
+    assert told == ["busy"] * 4
+    assert waited < 4 * 0.5  # they waited side by side and not one after another
+
+
+def test_reading_goes_on_while_somebody_else_holds_the_lock(locked: Installation) -> None:
+    token = accounts.issue_token(locked.db, "alice", actor="test", now=locked.now)  # never used: its first use is noted
+    with closing(sqlite3.connect(locked.config.home / "unseen.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        client = locked.client()
+        reply = client.get("/api/competitions/lecture/limits", headers={"Authorization": f"Bearer {token}"})
+        other.execute("ROLLBACK")
+    assert reply.status_code == 200
+
+
+def test_a_download_that_finds_the_disk_full_leaves_nothing_behind(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = build()
+    client = installation.client("alice")
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)  # a full disk; a small tmpfs needs rights tests do not have
+    reply = client.get("/api/competitions/lecture/files/train.csv")
+    assert (reply.status_code, reply.get_json()["code"]) == (507, "storage_full")
+    assert list((installation.config.home / "downloads").iterdir()) == []
+
+
+def test_a_lock_file_that_cannot_be_opened_means_that_nothing_can_be_stored(build: Build) -> None:
+    installation = build()
+    (installation.config.home / "unseen.db.lock").unlink()
+    (installation.config.home / "unseen.db.lock").mkdir()
+    with closing(Database(installation.config.database_url)) as db, pytest.raises(StorageFull), db.write():
+        pass
+
+
+@pytest.mark.parametrize("name", ["\u3164", "\u034f\u2800", "", "a\u202eb", "\ufdfa" * 30])
+def test_a_name_that_shows_nothing_or_too_much_is_refused(installation: Installation, name: str) -> None:
+    with installation.db.write() as session, pytest.raises(BadRequest):
+        accounts.add_user(session, "dave", display_name=name or " ", now=installation.now, actor="test")
+
+
+def test_two_people_of_the_same_long_name_can_both_submit(installation: Installation) -> None:
+    long = "N" * 200
+    with installation.db.write() as session:
+        course = installation.course(session)
+        for username in ("u" * 64, "v" * 64):
+            user = accounts.add_user(session, username, display_name=long, now=installation.now, actor="test")
+            accounts.enrol(session, user, course, "student", now=installation.now, actor="test")
+    for username in ("u" * 64, "v" * 64):
+        reply = installation.client(username).post(
+            "/api/competitions/lecture/submissions", data={"file": (io.BytesIO(installation.file()), "p.csv")}
+        )
+        assert reply.status_code == 201
+
+
+def test_a_check_makes_no_team(installation: Installation) -> None:
+    place = {"slug": installation.slug, "principal": installation.principal("alice")}
+    upload = installation.upload(installation.file())
+    check(installation.db, installation.keys, upload=upload, received_at=installation.now, **place)  # type: ignore[arg-type]
+    assert own_limits(installation.db, now=installation.now, **place).used_total == 0  # type: ignore[arg-type]
+    with installation.db.read() as session:
+        assert session.connection().exec_driver_sql("SELECT count(*) FROM teams").scalar() == 0
+
+
+@pytest.mark.parametrize("path", ["//evil.example/..", "/competitions//lecture", "///"])
+def test_odd_slashes_lead_nowhere_else(build: Build, path: str) -> None:
+    reply = build().client().get(path, headers={"Host": "evil.example"})
+    assert "evil.example" not in reply.headers.get("Location", "")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/competitions/%00", "/competitions/lecture%00", "/api/competitions/lecture/files/%00"]
+)
+def test_a_nul_in_an_address_finds_nothing(installation: Installation, path: str) -> None:
+    assert installation.client("alice").get(path).status_code == 404
