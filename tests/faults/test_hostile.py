@@ -81,7 +81,8 @@ def test_writers_behind_a_held_lock_are_all_told_after_one_wait(locked: Installa
 
     def write(db: Database) -> None:
         try:
-            with db.write(patience=0.5):
+            with db.write(patience=0.5) as session:
+                session.connection()
                 told.append("done")
         except Busy:
             told.append("busy")
