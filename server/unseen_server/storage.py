@@ -16,10 +16,5 @@ def keep(session: Session, submission_id: int, predictions: NDArray[np.float64],
     session.add(SubmittedFile(submission_id=submission_id, content=uploaded))
 
 
-def predictions_of(session: Session, submission_id: int) -> NDArray[np.float64]:
-    """The stored vector, (n,) float64."""
-    return np.frombuffer(queries.vector_content(session, submission_id), dtype="<f8").astype(np.float64)
-
-
 def uploaded_file(session: Session, submission_id: int) -> bytes:
     return queries.submitted_content(session, submission_id)

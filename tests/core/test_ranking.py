@@ -1,4 +1,4 @@
-"""Order, ties, default finals, and the shake-up."""
+"""Order, ties, and default finals."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unseen_server.core.ranking import best, better, board, default_finals, in_order, private_value, shake_up
+from unseen_server.core.ranking import best, better, board, default_finals, in_order
 
 NAN, INF = float("nan"), float("inf")
 
@@ -68,19 +68,6 @@ def test_default_finals_are_the_best_displayed_the_earlier_first():
     entries = [Entry("c", 1.5, 3), Entry("a", 1.0, 1), Entry("b", 1.5, 2), Entry("d", NAN, 4)]
     assert names(default_finals(entries, 2, "lower")) == ["a", "b"]
     assert names(default_finals(entries[:1], 2, "lower")) == ["c"]
-
-
-def test_the_private_board_shows_the_best_of_the_chosen():
-    assert private_value([3.0, 2.0], "lower") == 2.0
-    assert private_value([3.0, NAN], "higher") == 3.0
-    assert private_value([], "lower") is None
-
-
-@pytest.mark.parametrize(
-    ("public", "private", "moved"), [(5, 2, 3), (1, 4, -3), (2, 2, 0), (None, 1, None), (1, None, None)]
-)
-def test_the_shake_up_counts_places_won(public, private, moved):
-    assert shake_up(public, private) == moved
 
 
 ENTRIES = st.lists(

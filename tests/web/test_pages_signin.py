@@ -193,3 +193,14 @@ def test_a_board_from_an_earlier_session_is_not_kept(made: Installation) -> None
     second = client.get(address(made, "/leaderboard"), headers={"If-None-Match": first.headers["ETag"]})
     assert second.status_code == 200
     assert hidden(second.text, "csrf_token") != hidden(first.text, "csrf_token")
+
+
+def test_nobody_is_shut_out_by_an_address_that_looks_like_their_name(build: Build) -> None:
+    made = build()
+    with made.db.write() as session:
+        for name, email in (("mallory", "dora@example.edu"), ("dora@example.edu", None)):
+            accounts.add_user(session, name, password=PASSWORD, email=email, now=made.now, actor="test")
+    signed_in = accounts.sign_in(made.db, name="dora@example.edu", password=PASSWORD, address="a", now=made.now)
+    found = accounts.principal_of_session(made.db, signed_in.secret, made.now)
+    assert found
+    assert found[0].username == "dora@example.edu"

@@ -1,4 +1,4 @@
-"""Who stands before whom: order, ties, final submissions, and how far the private board shakes it up."""
+"""Who stands before whom: order, ties, and which submissions are final by default."""
 
 from __future__ import annotations
 
@@ -55,12 +55,6 @@ def default_finals(scored: Iterable[S], count: int, direction: Direction) -> lis
     return in_order(scored, direction)[:count]
 
 
-def private_value(chosen: Iterable[float], direction: Direction) -> float | None:
-    """What the private board shows for a team: the best private score among its final submissions."""
-    finite = [score for score in chosen if math.isfinite(score)]
-    return (min if direction == "lower" else max)(finite, default=None)
-
-
 def board(entrants: Iterable[E], direction: Direction) -> list[tuple[int | None, E]]:
     """Pairs (rank, entrant) from the top: ranks 1, 2, 3 ... for teams, None for baselines in their place.
 
@@ -69,11 +63,6 @@ def board(entrants: Iterable[E], direction: Direction) -> list[tuple[int | None,
     ordered = sorted(filter(_ranks, entrants), key=lambda e: (_ascending(e, direction), e.is_baseline, e.sequence))
     ranks = iter(range(1, len(ordered) + 1))
     return [(None if entrant.is_baseline else next(ranks), entrant) for entrant in ordered]
-
-
-def shake_up(public_rank: int | None, private_rank: int | None) -> int | None:
-    """Places won (positive) or lost (negative) between the boards; None without both ranks."""
-    return None if public_rank is None or private_rank is None else public_rank - private_rank
 
 
 def _ranks(scored: Scored) -> bool:

@@ -17,7 +17,6 @@ from unseen_server.db.models import (
     Enrolment,
     FailedSignIn,
     Page,
-    PredictionVector,
     PrivateScore,
     PrivateStanding,
     Rejection,
@@ -40,7 +39,9 @@ def user_by_key(session: Session, username_key: str) -> User | None:
 
 
 def user_by_name_or_email(session: Session, username_key: str, email: str) -> User | None:
-    return session.scalar(select(User).where(or_(User.username_key == username_key, User.email == email)))
+    """Names before addresses: nobody is shut out by somebody whose address looks like their name."""
+    found = session.scalars(select(User).where(or_(User.username_key == username_key, User.email == email))).all()
+    return next((user for user in found if user.username_key == username_key), found[0] if found else None)
 
 
 def user_with_email(session: Session, email: str) -> User | None:
@@ -232,12 +233,6 @@ def private_scores_of_team(session: Session, team_id: int, key_version: int) -> 
 
 def submitted_content(session: Session, submission_id: int) -> bytes:
     return session.scalars(select(SubmittedFile.content).where(SubmittedFile.submission_id == submission_id)).one()
-
-
-def vector_content(session: Session, submission_id: int) -> bytes:
-    return session.scalars(
-        select(PredictionVector.content).where(PredictionVector.submission_id == submission_id)
-    ).one()
 
 
 def finalists(

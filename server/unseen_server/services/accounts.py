@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import argon2
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from unseen_server.core.errors import (
@@ -233,10 +234,12 @@ def sign_in(db: Database, *, name: str, password: str, address: str, now: dateti
         user = queries.user_by_name_or_email(session, names.key_of(name), name.strip().lower())
     if not _password_fits(user, password) or user is None:
         with db.write() as session:
+            session.execute(delete(FailedSignIn).where(FailedSignIn.at <= since))  # no longer asked for
             session.add_all(FailedSignIn(subject=subject, at=now) for subject in limits)
         raise WrongPassword()
     signed_in = SignedIn(secrets.token_urlsafe(32), secrets.token_urlsafe(32), now + SESSION_LASTS)
     with db.write() as session:
+        session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now))
         session.add(
             BrowserSession(
                 user_id=user.id,

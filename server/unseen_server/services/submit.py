@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from unseen_server.core import limits, metrics, schedule
@@ -180,6 +181,7 @@ def _read(
         return read_predictions(upload.content, upload.file_name, key.expected)
     except (BadFile, FileTooLarge, UnsupportedFile):
         with db.write() as session:
+            session.execute(delete(Rejection).where(Rejection.at <= now - REJECTIONS_WINDOW))  # no longer asked for
             session.add(Rejection(competition_id=competition.id, user_id=principal.user_id, at=now))
         raise
 
