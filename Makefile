@@ -16,13 +16,13 @@ demo: $(VENV)/runs  ## a real competition in this folder, served on UNSEEN_PORT 
 	@$(BIN)/unseen-server demo
 
 test: $(VENV)/develops  ## the whole test suite
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
 
 test-quick: $(VENV)/develops  ## the tests that take no longer than a moment
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not long"
 
 test-long: $(VENV)/develops  ## the long forms of the figures
-	@UNSEEN_LONG=1 $(BIN)/python -m pytest -m long
+	@UNSEEN_LONG=1 $(BIN)/python -m pytest -m "long or slow"
 
 check: $(VENV)/develops  ## style, types and import contracts
 	@$(BIN)/ruff check .
