@@ -98,6 +98,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
             self.send_response(reply.status)
+            self.send_header("Connection", "close")  # or the client asks again on a connection that is closing
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body) if reply.claimed is None else reply.claimed))
