@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -98,6 +99,7 @@ ENTRIES = (
 @click.option("--no-serve", is_flag=True, help="Stop when everything is made.")
 def demo(home: Path | None, port: int | None, no_serve: bool) -> None:
     """Make a new installation with two competitions, baselines and students, and serve it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the server is stopped with the demo
     config = Config.from_environment()
     home = (home or config.home).absolute()
     config = replace(config, home=home, port=port or config.port, database_url=f"sqlite:///{home / 'unseen.db'}")
