@@ -38,11 +38,14 @@ class Base(DeclarativeBase):
 
 class Course(Base):
     __tablename__ = "courses"
+    __table_args__ = (Index(None, "join_code", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     slug: Mapped[str] = mapped_column(String(50), unique=True)
     title: Mapped[str] = mapped_column(String(200))
     time_zone: Mapped[str] = mapped_column(String(64))
+    # Whoever knows it may enrol as a student; None where nobody may.
+    join_code: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime]
 
 
@@ -59,6 +62,7 @@ class User(Base):
     password_hash: Mapped[str | None] = mapped_column(String(200))
     is_admin: Mapped[bool] = mapped_column(default=False)
     disabled_at: Mapped[datetime | None]
+    language: Mapped[str | None] = mapped_column(String(16))  # None: as the browser asks
     created_at: Mapped[datetime]
 
 
@@ -107,6 +111,46 @@ class BrowserSession(Base):
     expires_at: Mapped[datetime]
 
 
+class OneTimeLink(Base):
+    """A link by which a person sets a password: the first one (invite) or another (reset). Only its SHA-256 is kept."""
+
+    __tablename__ = "one_time_links"
+    __table_args__ = (CheckConstraint("purpose IN ('invite', 'reset')", name="purpose"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SsoIdentity(Base):
+    """Who a person is at a single sign-on provider: the pair that OpenID Connect promises never to give twice."""
+
+    __tablename__ = "sso_identities"
+
+    issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    created_at: Mapped[datetime]
+
+
+class HeldFile(Base):
+    """A file that staff uploaded and have not confirmed yet; forgotten after a day."""
+
+    __tablename__ = "held_files"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # Unguessable, and of use to its own uploader alone.
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    file_name: Mapped[str] = mapped_column(String(255))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+
 class FailedSignIn(Base):
     __tablename__ = "failed_sign_ins"
     __table_args__ = (Index(None, "subject", "at"),)
@@ -141,6 +185,7 @@ class Competition(Base):
     total_limit: Mapped[int | None]
     rejected_per_hour: Mapped[int]
     final_submissions: Mapped[int]
+    largest_team: Mapped[int] = mapped_column(server_default="1")
 
     release: Mapped[str] = mapped_column(String(16))
     public_intervals: Mapped[bool]
@@ -157,6 +202,8 @@ class Competition(Base):
     seal_salt: Mapped[str | None] = mapped_column(String(64))
     # Grows with everything that changes a board, so that a page can tell whether it is still true.
     board_version: Mapped[int] = mapped_column(default=0)
+    # Taken away by its staff, who alone still see it and can bring it back.
+    removed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
@@ -180,6 +227,19 @@ class Page(Base):
     name: Mapped[str] = mapped_column(String(16), primary_key=True)  # overview, data, rules
     language: Mapped[str] = mapped_column(String(16), primary_key=True)
     markdown: Mapped[str] = mapped_column(Text)
+
+
+class Announcement(Base):
+    """What the staff tell everybody in a competition; a withdrawn one is no longer shown."""
+
+    __tablename__ = "announcements"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"), index=True)
+    markdown: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
 
 
 class StoredFile(Base):
@@ -231,6 +291,38 @@ class TeamMember(Base):
     joined_at: Mapped[datetime]
 
 
+class TeamInvitation(Base):
+    """A team asks a person, with whatever team they have, to join it; gone once it is answered."""
+
+    __tablename__ = "team_invitations"
+
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    invited_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime]
+
+
+class Extension(Base):
+    """More time or more submissions for one student, with the reason; a withdrawn one no longer counts.
+
+    `until` moves the deadline. `extra` submissions are added to those of `quota_day` (and to the total limit).
+    """
+
+    __tablename__ = "extensions"
+    __table_args__ = (Index(None, "competition_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    until: Mapped[datetime | None]
+    extra: Mapped[int]
+    quota_day: Mapped[date | None]
+    reason: Mapped[str] = mapped_column(String(500))
+    actor: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
 class Submission(Base):
     """One accepted file. Its id is its number (`ref`) and its place in the order of all submissions."""
 
@@ -258,6 +350,10 @@ class Submission(Base):
     submitted_at: Mapped[datetime]
     late: Mapped[bool]
     selected: Mapped[bool] = mapped_column(default=False)
+    # Taken out of the competition by staff, who can bring it back; its slot stays used.
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None] = mapped_column(String(64))
+    withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
     # The receipt as it was first given; a repeated request gets it again, word for word.
     receipt: Mapped[dict[str, Any] | None]
 
