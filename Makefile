@@ -7,7 +7,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-quick test-long check fmt bench lock clean
+.PHONY: help demo test test-quick test-long check fmt translations bench lock clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -33,6 +33,14 @@ check: $(VENV)/develops  ## style, types and import contracts
 fmt: $(VENV)/develops  ## put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+translations: $(VENV)/develops  ## collect what pages and refusals say, for the translators
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k say --omit-header --no-location --sort-output -o $(MESSAGES)/messages.pot server/unseen_server
+	@$(BIN)/pybabel -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete --width 120 \
+		-i $(MESSAGES)/messages.pot -d $(MESSAGES) -l zh_Hant_TW
+	@rm $(MESSAGES)/messages.pot
+
+MESSAGES = server/unseen_server/web/translations
 
 bench: $(VENV)/measures  ## side-by-side measurements
 	@$(BIN)/python benchmarks

@@ -10,7 +10,7 @@ from flask import Flask, Response
 from unseen_server.config import Config
 from unseen_server.db.session import Database
 from unseen_server.services.keys import KeyRing
-from unseen_server.web import api, errors, pages
+from unseen_server.web import api, errors, languages, pages
 from unseen_server.web.context import Parts
 
 FORM_FIELDS_IN_MEMORY = 512 * 1024  # less than two of the parser's chunks of 64 KiB would refuse files, too
@@ -38,7 +38,13 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
         MAX_FORM_MEMORY_SIZE=FORM_FIELDS_IN_MEMORY,
         MAX_FORM_PARTS=FORM_PARTS,
         SECRET_KEY=config.secret(),
+        SESSION_COOKIE_NAME="unseen_notices",  # signed, and holds nothing but what the next page says once
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=(config.public_url or "").startswith("https:"),
     )
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
+    app.jinja_env.install_gettext_callables(languages.gettext, languages.ngettext, newstyle=True)  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # merging redirects to whatever the Host header says
     db = Database(config.database_url)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from unseen_server import web
-from unseen_server.web import present
+from unseen_server.web import languages, present
 from unseen_server.web.charts import WIDTH, Scale
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
     ],
 )
 def test_how_long_ago(seconds: int, words: str) -> None:
-    assert present.ago(NOW - timedelta(seconds=seconds), NOW) == words
+    assert languages.ago(NOW - timedelta(seconds=seconds), NOW) == words
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_scores_of_one_board_share_their_decimals(scores: list[float | None], sh
 
 def test_an_instant_for_machines_and_for_people() -> None:
     assert present.machine_time(NOW) == "2026-11-23T04:00:00Z"
-    assert present.local_time(NOW, "Asia/Taipei") == "2026-11-23 12:00 Asia/Taipei"
+    assert languages.minute(NOW, "Asia/Taipei") == "2026-11-23 12:00 Asia/Taipei"
 
 
 @pytest.mark.parametrize(("bound", "text"), [(0.0, "0"), (-34.02, "-34.02"), (1e-7, "1e-07")])

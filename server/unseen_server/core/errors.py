@@ -28,7 +28,8 @@ Refusal
 └── StorageFull
 
 Each class has a `code` (stable, for programs) and a `template` (a sentence, for people). Values fill the template, so
-that a sentence can be translated before it is filled; those named in `members` also appear as fields of the reply.
+that a sentence can be translated before it is filled (core/sentences; a value may be a Sentence itself); those named in
+`members` also appear as fields of the reply.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+from unseen_server.core.sentences import N_, Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,12 @@ class Problem:
     id: str | None = None
 
     @property
+    def sentence(self) -> Sentence:
+        return Sentence(self.template, self.values)
+
+    @property
     def message(self) -> str:
-        return self.template.format(**self.values)
+        return str(self.sentence)
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
@@ -63,6 +70,10 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
     def __init__(self, **values: Any) -> None:
         self.values = values
         super().__init__(self.template.format(**values))
+
+    @property
+    def sentence(self) -> Sentence:
+        return Sentence(self.template, self.values)
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -81,7 +92,7 @@ class _WithProblems(Refusal):
     def __init__(self, problems: Sequence[Problem], counts: Mapping[str, int] | None = None, **values: Any) -> None:
         self._problems = tuple(problems)
         self.counts = dict(counts or {})
-        super().__init__(first=self._problems[0].message if self._problems else "", **values)
+        super().__init__(first=self._problems[0].sentence if self._problems else "", **values)
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -92,17 +103,17 @@ class BadFile(_WithProblems):
     """`counts` holds how many problems of each code there are; `problems` at most 20 of each."""
 
     code = "bad_file"
-    template = "The file was not accepted and cost no submission. {first}"
+    template = N_("The file was not accepted and cost no submission. {first}")
 
 
 class BadBundle(_WithProblems):
     code = "bad_bundle"
-    template = "The competition folder is not ready. {first}"
+    template = N_("The competition folder is not ready. {first}")
 
 
 class UnsupportedFile(Refusal):
     code = "unsupported_file"
-    template = (
+    template = N_(
         "{file_name} is not a prediction file this competition reads. "
         "Upload a .csv, a .csv.gz, or a .zip holding one .csv."
     )
@@ -110,17 +121,17 @@ class UnsupportedFile(Refusal):
 
 class FileTooLarge(Refusal):
     code = "file_too_large"
-    template = "The file is larger than the {limit} allowed here, counted after unpacking. {advice}"
+    template = N_("The file is larger than the {limit} allowed here, counted after unpacking. {advice}")
 
 
 class NotSignedIn(Refusal):
     code = "not_signed_in"
-    template = "Sign in first: run `unseen login`, or send a valid token in the Authorization header."
+    template = N_("Sign in first: run `unseen login`, or send a valid token in the Authorization header.")
 
 
 class WrongPassword(Refusal):
     code = "wrong_password"
-    template = (
+    template = N_(
         "That name and password do not belong together. "
         "Check both and try again, or ask your course staff to reset the password."
     )
@@ -133,12 +144,12 @@ class Forbidden(Refusal):
 
 class BadCsrfToken(Forbidden):
     code = "bad_csrf_token"
-    template = "The form was too old to be trusted. Go back, reload the page and send it again."
+    template = N_("The form was too old to be trusted. Go back, reload the page and send it again.")
 
 
 class TokenScopeTooSmall(Forbidden):
     code = "token_scope"
-    template = (
+    template = N_(
         "This token may not do that: it has the scope “{scope}” and “{needed}” is needed. "
         "Make another token with that scope."
     )
@@ -146,7 +157,7 @@ class TokenScopeTooSmall(Forbidden):
 
 class NotEnrolled(Forbidden):
     code = "not_enrolled"
-    template = (
+    template = N_(
         "You are not enrolled in {course}, the course this competition belongs to. "
         "Ask its staff to put you on the list."
     )
@@ -154,12 +165,12 @@ class NotEnrolled(Forbidden):
 
 class StaffOnly(Forbidden):
     code = "staff_only"
-    template = "Only an instructor of {course} can do that."
+    template = N_("Only {who} of {course} can do that.")
 
 
 class NotFound(Refusal):
     code = "not_found"
-    template = "There is no {what} here. {advice}"
+    template = N_("There is no {what} here. {advice}")
 
 
 class Conflict(Refusal):
@@ -169,25 +180,25 @@ class Conflict(Refusal):
 
 class NotOpenYet(Conflict):
     code = "not_open_yet"
-    template = "This competition has not started yet. It opens {starts}."
+    template = N_("This competition has not started yet. It opens {starts}.")
     members = ("starts_at",)
 
 
 class DeadlinePassed(Conflict):
     code = "deadline_passed"
-    template = "The deadline was {deadline}, and this competition takes no late submissions. {advice}"
+    template = N_("The deadline was {deadline}, and this competition takes no late submissions. {advice}")
     members = ("deadline_at",)
 
 
 class WrongPhase(Conflict):
     code = "wrong_phase"
-    template = "The competition is {phase}, and {action} is possible only while it is {needed}."
+    template = N_("The competition is {phase}, and {action} is possible only while it is {needed}.")
     members = ("phase",)
 
 
 class KeyReused(Refusal):
     code = "idempotency_key_reused"
-    template = (
+    template = N_(
         "This Idempotency-Key was already used for submission {ref} with another file or message. "
         "Send the new file with a new key."
     )
@@ -204,13 +215,13 @@ class LimitReached(Refusal):
 
 class DailyLimitReached(LimitReached):
     code = "daily_limit_reached"
-    template = "You have used all {daily_limit} submissions for today. The count resets at {resets}, in {wait}."
+    template = N_("You have used all {daily_limit} submissions for today. The count resets at {resets}, in {wait}.")
     members = ("resets_at", "retry_after", "daily_limit")
 
 
 class TotalLimitReached(LimitReached):
     code = "total_limit_reached"
-    template = (
+    template = N_(
         "You have used all {total_limit} submissions of this competition. "
         "Choose your final submissions among those you have."
     )
@@ -219,7 +230,7 @@ class TotalLimitReached(LimitReached):
 
 class TooManyRejected(LimitReached):
     code = "too_many_rejected"
-    template = (
+    template = N_(
         "{limit} files were rejected within an hour, so uploads pause for {wait}. "
         "No submission was used. Compare the file with sample_submission.csv meanwhile."
     )
@@ -227,12 +238,12 @@ class TooManyRejected(LimitReached):
 
 class TooManyAttempts(LimitReached):
     code = "too_many_attempts"
-    template = "Too many failed sign-ins. Wait {wait} and try again."
+    template = N_("Too many failed sign-ins. Wait {wait} and try again.")
 
 
 class Busy(Refusal):
     code = "busy"
-    template = (
+    template = N_(
         "The server is busy right now and nothing was counted. "
         "Try again in a few seconds; repeating the request is safe."
     )
@@ -240,6 +251,6 @@ class Busy(Refusal):
 
 class StorageFull(Refusal):
     code = "storage_full"
-    template = (
+    template = N_(
         "The server cannot store anything right now; nothing was counted. Tell the course staff that its disk is full."
     )

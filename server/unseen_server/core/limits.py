@@ -92,18 +92,33 @@ def allowance(
 
 def in_words(wait: timedelta | float) -> str:
     """A wait (timedelta or seconds) as people say it, rounded up so that waiting so long is enough: “3 h 12 min”."""
+    return " ".join(f"{number} {unit}" for number, unit in parts_of_wait(wait))
+
+
+def parts_of_wait(wait: timedelta | float) -> list[tuple[int, str]]:
+    """The same in numbers and units (s, min, h, days), those that are zero left out."""
     seconds = math.ceil(wait.total_seconds() if isinstance(wait, timedelta) else wait)
     if seconds < 60:
-        return f"{max(seconds, 1)} s"
+        return [(max(seconds, 1), "s")]
     minutes = math.ceil(seconds / 60)
     if minutes < 48 * 60:
-        return _joined((minutes // 60, "h"), (minutes % 60, "min"))
+        return _without_zeros((minutes // 60, "h"), (minutes % 60, "min"))
     hours = math.ceil(minutes / 60)
-    return _joined((hours // 24, "days"), (hours % 24, "h"))
+    return _without_zeros((hours // 24, "days"), (hours % 24, "h"))
 
 
-def _joined(*parts: tuple[int, str]) -> str:
-    return " ".join(f"{number} {unit}" for number, unit in parts if number)
+def _without_zeros(*parts: tuple[int, str]) -> list[tuple[int, str]]:
+    return [(number, unit) for number, unit in parts if number]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A span of time in a sentence."""
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return in_words(self.seconds)
 
 
 def _aware(instant: datetime) -> datetime:

@@ -10,6 +10,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from unseen_server.core.errors import BadRequest, DeadlinePassed, NotOpenYet
+from unseen_server.core.sentences import N_
 
 
 class Phase(StrEnum):
@@ -141,7 +142,7 @@ def both_zones(instant: datetime, time_zone: str) -> str:
     there = local(instant, time_zone)
     if time_zone == "UTC":
         return f"{_clock(there)} UTC"
-    return f"{_clock(there)} {time_zone}{_which(there)} ({_clock(instant.astimezone(UTC))} UTC)"
+    return f"{_clock(there)} {time_zone}{which_time(there)} ({_clock(instant.astimezone(UTC))} UTC)"
 
 
 def local(instant: datetime, time_zone: str) -> datetime:
@@ -154,11 +155,34 @@ def clock_time(instant: datetime, time_zone: str) -> str:
     return f"{local(instant, time_zone):%H:%M} {time_zone}"
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant in a sentence, said on both clocks."""
+
+    instant: datetime
+    time_zone: str
+
+    def __str__(self) -> str:
+        return both_zones(self.instant, self.time_zone)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTime:
+    """A time of day in a sentence, with its zone."""
+
+    instant: datetime
+    time_zone: str
+
+    def __str__(self) -> str:
+        return clock_time(self.instant, self.time_zone)
+
+
 def _clock(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M" if moment.second == 0 else "%Y-%m-%d %H:%M:%S")
 
 
-def _which(there: datetime) -> str:
+def which_time(there: datetime) -> str:
+    """Which of two it is, of a time that the clocks show twice; nothing for any other."""
     if there.replace(fold=0).utcoffset() == there.replace(fold=1).utcoffset():
         return ""
-    return ", the second time the clocks show it" if there.fold else ", the first time the clocks show it"
+    return N_(", the second time the clocks show it") if there.fold else N_(", the first time the clocks show it")

@@ -27,6 +27,7 @@ from unseen_server.core.errors import (
     WrongPassword,
 )
 from unseen_server.core.limits import in_words
+from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import BrowserSession, Course, Enrolment, FailedSignIn, Token, User
 from unseen_server.db.session import Database
@@ -61,6 +62,7 @@ class Principal:
     scope: str
     token_name: str | None = None
     token_expires_at: datetime | None = None
+    language: str | None = None
 
     def role_in(self, course_id: int) -> str | None:
         return "instructor" if self.is_admin else self.roles.get(course_id)
@@ -68,18 +70,31 @@ class Principal:
     def is_staff_of(self, course_id: int) -> bool:
         return self.scope == "staff" and self.role_in(course_id) in ("assistant", "instructor")
 
+    @property
+    def is_staff(self) -> bool:
+        """Whether the console has anything for this person."""
+        return self.scope == "staff" and (
+            self.is_admin or not {"assistant", "instructor"}.isdisjoint(self.roles.values())
+        )
+
     def need_scope(self, needed: str) -> None:
         if SCOPES.index(self.scope) < SCOPES.index(needed):
             raise TokenScopeTooSmall(scope=self.scope, needed=needed)
 
+    def need_staff(self, course: Course) -> None:
+        """Assistants and instructors of the course, with a scope that goes as far."""
+        if self.role_in(course.id) not in ("assistant", "instructor"):
+            raise StaffOnly(who=say("the staff"), course=course.title)
+        self.need_scope("staff")
+
     def need_instructor(self, course: Course) -> None:
         if self.role_in(course.id) != "instructor":
-            raise StaffOnly(course=course.title)
+            raise StaffOnly(who=say("an instructor"), course=course.title)
         self.need_scope("staff")
 
     def need_instructor_somewhere(self) -> None:
         if not self.is_admin and "instructor" not in self.roles.values():
-            raise StaffOnly(course="a course")
+            raise StaffOnly(who=say("an instructor"), course=say("a course"))
         self.need_scope("staff")
 
 
@@ -173,6 +188,12 @@ def user_named(session: Session, username: str) -> User:
     if user is None:
         raise NotFound(what=f"user “{names.printable(username)}”", advice="Add one with `unseen-server user add NAME`.")
     return user
+
+
+def set_language(db: Database, user_id: int, language: str) -> None:
+    """The language a person wants the pages in, wherever they sign in."""
+    with db.write() as session:
+        session.get_one(User, user_id).language = language
 
 
 def courses_of(db: Database, user_id: int) -> list[OwnCourse]:
@@ -360,6 +381,7 @@ def principal_of_session(db: Database, secret: str, now: datetime) -> tuple[Prin
             is_admin=user.is_admin,
             roles=_roles(session, user.id),
             scope="staff",
+            language=user.language,
         )
         return principal, row.csrf_token
 

@@ -117,11 +117,15 @@ def visible(session: Session, slug: str, principal: Principal | None, now: datet
     if found is not None:
         competition, _ = found
         staff = principal is not None and principal.is_staff_of(competition.course_id)
-        if staff or phase_of(competition, now) is not Phase.DRAFT:
+        if staff or _is_open_to_all(competition, now):
             return competition
-    known = [c.slug for c, _ in queries.competitions_with_courses(session) if phase_of(c, now) is not Phase.DRAFT]
+    known = [c.slug for c, _ in queries.competitions_with_courses(session) if _is_open_to_all(c, now)]
     advice = names.did_you_mean(slug, known) or "`unseen competitions list` shows those you can take part in."
     raise NotFound(what=f"competition “{names.printable(slug)}”", advice=advice)
+
+
+def _is_open_to_all(competition: Competition, now: datetime) -> bool:
+    return competition.removed_at is None and phase_of(competition, now) is not Phase.DRAFT
 
 
 def open_to(session: Session, slug: str, principal: Principal, now: datetime) -> Competition:
@@ -129,6 +133,13 @@ def open_to(session: Session, slug: str, principal: Principal, now: datetime) ->
     competition = visible(session, slug, principal, now)
     if principal.role_in(competition.course_id) is None:
         raise NotEnrolled(course=session.get_one(Course, competition.course_id).title)
+    return competition
+
+
+def staffed(session: Session, slug: str, principal: Principal, now: datetime) -> Competition:
+    """The competition, if this person is on its course's staff; a draft is NotFound for everybody else."""
+    competition = visible(session, slug, principal, now)
+    principal.need_staff(session.get_one(Course, competition.course_id))
     return competition
 
 
@@ -153,11 +164,13 @@ def listed(db: Database, *, principal: Principal | None, now: datetime) -> list[
 
 
 def _is_listed(competition: Competition, principal: Principal | None, now: datetime) -> bool:
+    if competition.removed_at is not None:
+        return False
     if principal is None:
-        return phase_of(competition, now) is not Phase.DRAFT
+        return _is_open_to_all(competition, now)
     if principal.is_staff_of(competition.course_id):
         return True
-    return principal.role_in(competition.course_id) is not None and phase_of(competition, now) is not Phase.DRAFT
+    return principal.role_in(competition.course_id) is not None and _is_open_to_all(competition, now)
 
 
 def shown(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> Shown:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from unseen_server.services import competitions, standings
 from unseen_server.services.competitions import Shown
 from unseen_server.services.standings import Entry
-from unseen_server.web import charts, present
+from unseen_server.web import charts, languages, present
 from unseen_server.web.context import csrf_token, now, parts, visitor
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ def page(slug: str) -> Response:
     person, pages = visitor(), _kept()[0]
     stamp = standings.stamp(parts().db, slug=slug, principal=person, now=now())
     # the minute is part of it, for “3 min ago”; the form token, because the page holds it
-    everybody = _tag(slug, stamp, int(now().timestamp() // 60))
+    everybody = _tag(slug, stamp, int(now().timestamp() // 60), languages.current().code)
     tag = _tag(everybody, _asked(), _projected(), person.user_id if person else None, csrf_token())
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)

@@ -10,6 +10,8 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from unseen_server.core import errors
 from unseen_server.core.errors import Refusal
+from unseen_server.core.sentences import N_, say
+from unseen_server.web.languages import gettext, tell
 from unseen_server.web.replies import json_bytes
 
 STATUS: dict[type[Refusal], int] = {
@@ -57,10 +59,10 @@ def _refused(refusal: Refusal) -> Response:
         members = refusal.member_values()
         if isinstance(refusal, errors.BadFile | errors.BadBundle):
             members["counts"] = refusal.counts
-        listed = [{"code": p.code, "message": p.message, "line": p.line, "id": p.id} for p in refusal.problems]
-        response = problem(status, refusal.code, str(refusal), errors=listed, **members)
+        listed = [{"code": p.code, "message": tell(p), "line": p.line, "id": p.id} for p in refusal.problems]
+        response = problem(status, refusal.code, tell(refusal), errors=listed, **members)
     else:
-        response = _page(status, str(refusal), refusal.problems)
+        response = _page(status, tell(refusal), refusal.problems)
     wait = refusal.values.get("retry_after") or (BUSY_RETRY_SECONDS if status == 503 else None)
     if wait is not None:
         response.headers["Retry-After"] = str(wait)
@@ -71,14 +73,20 @@ def _refused(refusal: Refusal) -> Response:
 
 def _http(error: HTTPException) -> Response:
     if isinstance(error, RequestEntityTooLarge):
-        return _refused(errors.FileTooLarge(limit="size", advice="Upload the predictions for the test rows alone."))
+        return _refused(
+            errors.FileTooLarge(limit=say("size"), advice=say("Upload the predictions for the test rows alone."))
+        )
     status = error.code or 500
     if status < 400:
         return Response(status=status, headers=error.get_response().headers)  # a redirect
-    detail = {
-        404: "There is nothing at this address. Check its spelling, or start from the list of competitions.",
-        405: f"{request.method} is not possible at this address.",
-    }.get(status, error.description or error.name)
+    detail = tell(
+        {
+            404: say("There is nothing at this address. Check its spelling, or start from the list of competitions."),
+            405: say("{method} is not possible at this address.", method=request.method),
+        }.get(status)
+        or error.description
+        or error.name
+    )
     if request.path.startswith("/api/"):
         response = problem(status, error.name.lower().replace(" ", "_"), detail, errors=[])
     else:
@@ -95,7 +103,7 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _page(status: int, detail: str, problems: Any = ()) -> Response:
-    title = _TITLES.get(status, "That did not work")
+    title = gettext(_TITLES.get(status, _TITLES[400]))
     return Response(
         render_template("error.html", status=status, title=title, detail=detail, problems=problems),
         status,
@@ -104,16 +112,16 @@ def _page(status: int, detail: str, problems: Any = ()) -> Response:
 
 
 _TITLES = {
-    400: "That did not work",
-    401: "Please sign in",
-    403: "Not allowed",
-    404: "Nothing here",
-    409: "Not now",
-    413: "Too large",
-    415: "Not a prediction file",
-    429: "Please wait",
-    503: "Busy",
-    507: "The disk is full",
+    400: N_("That did not work"),
+    401: N_("Please sign in"),
+    403: N_("Not allowed"),
+    404: N_("Nothing here"),
+    409: N_("Not now"),
+    413: N_("Too large"),
+    415: N_("Not a prediction file"),
+    429: N_("Please wait"),
+    503: N_("Busy"),
+    507: N_("The disk is full"),
 }
 
 

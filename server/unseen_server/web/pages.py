@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from unseen_server.core import release, schedule
+from unseen_server.core import release
 from unseen_server.core.errors import (
     BadFile,
     BadRequest,
@@ -22,17 +22,17 @@ from unseen_server.core.errors import (
     Refusal,
     UnsupportedFile,
 )
-from unseen_server.core.limits import in_words
 from unseen_server.services import competitions, finals
 from unseen_server.services import submissions as own
 from unseen_server.services.competitions import Shown
 from unseen_server.services.entries import Upload
 from unseen_server.services.submit import submit
-from unseen_server.web import boards, errors, present, signin
+from unseen_server.web import boards, console, errors, languages, present, signin
 from unseen_server.web.context import now, parts, received_at, signed_in, visitor
 
 blueprint = Blueprint("pages", __name__)
 blueprint.register_blueprint(signin.blueprint)
+blueprint.register_blueprint(console.blueprint)
 blueprint.record_once(lambda state: boards.register(state.app))
 
 LISTED = 1000
@@ -41,18 +41,21 @@ LISTED = 1000
 MENDABLE = (BadFile, BadRequest, Conflict, FileTooLarge, KeyReused, LimitReached, UnsupportedFile)
 
 for _filter in (
-    present.ago,
+    languages.ago,
+    languages.minute,
+    languages.day,
+    languages.both_zones,
+    languages.clock_time,
+    languages.number,
+    languages.tell,
     present.machine_time,
     present.metric_name,
     present.score,
     present.decimals,
     present.ratio,
     present.bound,
-    present.local_time,
     present.file_size,
     present.markdown,
-    schedule.both_zones,
-    schedule.clock_time,
     release.leak_meaning,
 ):
     blueprint.add_app_template_filter(_filter)
@@ -66,7 +69,10 @@ def _known_to_every_page() -> dict[str, Any]:
         "identified": "visitor" in g,
         "csrf_token": g.get("csrf_token", ""),
         "now": now(),
-        "wait": lambda instant: in_words(instant - now()),
+        "wait": lambda instant: languages.wait(instant - now()),
+        "language": languages.current(),
+        "languages": languages.LANGUAGES.values(),
+        "known_endpoints": current_app.view_functions,
     }
 
 
@@ -81,7 +87,7 @@ def _identify() -> None:
 def _keep_private(response: Response) -> Response:
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "private, no-store" if g.get("visitor") else "private, no-cache"
-    response.headers["Vary"] = "Authorization, Cookie"
+    response.headers["Vary"] = "Authorization, Cookie, Accept-Language"
     return response
 
 

@@ -12,7 +12,7 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from unseen_server.core import metrics, schedule
+from unseen_server.core import metrics
 
 SHOWN_DECIMALS = 5  # of an exact score; the whole number stands in the cell's title
 
@@ -31,21 +31,6 @@ _ALIGNED = {"left", "center", "right"}
 def machine_time(instant: datetime) -> str:
     """For the `datetime` attribute: “2026-12-01T15:59:00Z”."""
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-
-
-def local_time(instant: datetime, zone: str) -> str:
-    """The minute on the clocks of a zone: “2026-12-01 23:59 Asia/Taipei”."""
-    return f"{schedule.local(instant, zone):%Y-%m-%d %H:%M} {zone}"
-
-
-def ago(instant: datetime, now: datetime) -> str:
-    """How long ago, in the largest unit that fits: “3 h ago”. A clock that disagrees by a little says “just now”."""
-    seconds = (now - instant).total_seconds()
-    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
-        whole = int(seconds // size)
-        if whole >= (2 if unit == "days" else 1):
-            return f"{whole} {unit} ago"
-    return "just now"
 
 
 # numbers

@@ -10,9 +10,10 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.errors import BadCsrfToken, BadRequest, Forbidden, TooManyAttempts, WrongPassword
+from unseen_server.core.sentences import say
 from unseen_server.services import accounts, names
 from unseen_server.services.accounts import Principal, SignedIn
-from unseen_server.web import errors
+from unseen_server.web import errors, languages
 from unseen_server.web.context import SESSION_COOKIE, now, parts, signed_in, visitor
 
 blueprint = Blueprint("signin", __name__)
@@ -56,6 +57,20 @@ def logout() -> AnyResponse:
     _end_session()
     response = redirect(url_for("pages.competition_list"), 303)
     response.delete_cookie(SESSION_COOKIE, path="/")
+    return response
+
+
+@blueprint.post("/language")
+def choose_language() -> AnyResponse:
+    """For this browser, and for the person wherever they sign in."""
+    _from_our_own_page()
+    code, person = request.form.get("language", ""), visitor()
+    if code not in languages.LANGUAGES:
+        raise BadRequest(reason=say("Choose one of: {languages}.", languages=", ".join(languages.LANGUAGES)))
+    if person:
+        accounts.set_language(parts().db, person.user_id, code)
+    response = redirect(local_path(request.form.get("next")), 303)
+    response.set_cookie(languages.COOKIE, code, max_age=timedelta(days=365), httponly=True, samesite="Lax", path="/")
     return response
 
 

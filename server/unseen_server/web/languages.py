@@ -1,0 +1,223 @@
+"""Which language a page is in, and how sentences, instants and numbers are said in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache, singledispatch
+from pathlib import Path
+from typing import Any
+
+from babel.dates import format_datetime, format_timedelta
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.units import format_unit
+from flask import g, has_request_context, request
+
+from unseen_server.core import limits, schedule
+from unseen_server.core.errors import Problem, Refusal
+from unseen_server.core.sentences import N_, Sentence
+
+COOKIE = "unseen_language"
+CATALOGUES = Path(__file__).parent / "translations"
+
+
+@dataclass(frozen=True)
+class Language:
+    """`code` as in a page's `lang` and in the files of a bundle; patterns in CLDR's letters."""
+
+    code: str
+    name: str
+    locale: str
+    day: str
+    minute: str
+    second: str
+
+
+ENGLISH = Language("en", "English", "en", "y-MM-dd", "y-MM-dd HH:mm", "y-MM-dd HH:mm:ss")
+TAIWAN = Language(
+    "zh-Hant", "繁體中文", "zh_Hant_TW", "y年M月d日（EEEEE）", "y年M月d日（EEEEE）HH:mm", "y年M月d日（EEEEE）HH:mm:ss"
+)
+LANGUAGES: Mapping[str, Language] = {language.code: language for language in (ENGLISH, TAIWAN)}
+
+# What a value that is a word is called.
+WORDS = {
+    "draft": N_("a draft"),
+    "open": N_("open"),
+    "closed": N_("closed"),
+    "revealed": N_("revealed"),
+}
+
+
+# which language
+
+
+def current() -> Language:
+    """The language of this request; English where there is none."""
+    if not has_request_context():
+        return ENGLISH
+    if "language" not in g:
+        g.language = _asked_for()
+    language: Language = g.language
+    return language
+
+
+def _asked_for() -> Language:
+    """What the person chose, else what this browser chose, else what it asks for."""
+    visitor = g.get("visitor")
+    chosen = (visitor.language if visitor else None) or request.cookies.get(COOKIE, "")
+    if chosen in LANGUAGES:
+        return LANGUAGES[chosen]
+    for wanted in request.accept_languages.values():
+        # whoever reads any Chinese is better served by this one than by English
+        if wanted.lower().partition("-")[0] == "zh":
+            return TAIWAN
+        if wanted.lower().partition("-")[0] == "en":
+            return ENGLISH
+    return ENGLISH
+
+
+# saying
+
+
+def gettext(message: str) -> str:
+    """The message in the language of this request; one that is not translated stays English."""
+    return _catalogue(current().code).get(message, message)
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    return _catalogue(current().code).get(singular) or (singular if n == 1 else plural)
+
+
+def tell(said: object) -> str:
+    """A refusal, a problem, a sentence or a value, in the language of this request."""
+    return _spoken(said)
+
+
+@singledispatch
+def _spoken(value: object) -> str:
+    return str(value)
+
+
+@_spoken.register
+def _(value: Sentence) -> str:
+    return gettext(value.template).format_map(_Spoken(value.values))
+
+
+@_spoken.register(Refusal)
+@_spoken.register(Problem)
+def _(value: Refusal | Problem) -> str:
+    return tell(value.sentence)
+
+
+@_spoken.register
+def _(value: schedule.Phase) -> str:
+    return gettext(WORDS[value])
+
+
+@_spoken.register
+def _(value: limits.Wait) -> str:
+    return wait(value.seconds)
+
+
+@_spoken.register
+def _(value: schedule.Moment) -> str:
+    return both_zones(value.instant, value.time_zone)
+
+
+@_spoken.register
+def _(value: schedule.ClockTime) -> str:
+    return clock_time(value.instant, value.time_zone)
+
+
+class _Spoken(dict[str, Any]):
+    """The values of a sentence: those that can be said are, numbers stay what the template formats."""
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        return value if isinstance(value, str | int | float) and not isinstance(value, schedule.Phase) else tell(value)
+
+
+# instants and numbers
+
+
+def day(instant: datetime, zone: str) -> str:
+    return _formatted(schedule.local(instant, zone), current().day)
+
+
+def minute(instant: datetime, zone: str) -> str:
+    """The minute on the clocks of a zone, which is named: “2026-12-01 23:59 Asia/Taipei”."""
+    return f"{_formatted(schedule.local(instant, zone), current().minute)} {zone}"
+
+
+def both_zones(instant: datetime, zone: str) -> str:
+    """The instant on both clocks, to be read back before saving (core/schedule says the English one)."""
+    if current() is ENGLISH:
+        return schedule.both_zones(instant, zone)
+    there = schedule.local(instant, zone)
+    clock = current().second if there.second else current().minute
+    here = f"{_formatted(there, clock)} {zone}{gettext(schedule.which_time(there))}"
+    return here if zone == "UTC" else f"{here}（{_formatted(schedule.local(instant, 'UTC'), clock)} UTC）"
+
+
+def clock_time(instant: datetime, zone: str) -> str:
+    return schedule.clock_time(instant, zone)
+
+
+def wait(span: timedelta | float) -> str:
+    """How long, rounded up so that waiting so long is enough: “3 h 12 min”."""
+    if current() is ENGLISH:
+        return limits.in_words(span)
+    return " ".join(
+        format_unit(number, f"duration-{_UNITS[unit]}", "short", locale=current().locale)
+        for number, unit in limits.parts_of_wait(span)
+    )
+
+
+_UNITS = {"s": "second", "min": "minute", "h": "hour", "days": "day"}
+
+
+def ago(instant: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that fits: “3 h ago”. A clock that disagrees by a little says “just now”."""
+    seconds = (now - instant).total_seconds()
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        whole = int(seconds // size)
+        if whole >= (2 if unit == "days" else 1):
+            if current() is ENGLISH:
+                return f"{whole} {unit} ago"
+            return format_timedelta(
+                timedelta(seconds=-whole * size),
+                granularity=_UNITS[unit],  # type: ignore[arg-type]
+                threshold=10_000_000,
+                add_direction=True,
+                locale=current().locale,
+            )
+    return gettext(N_("just now"))
+
+
+def number(value: float) -> str:
+    """A count with its thousands apart: “10,000”."""
+    return format_decimal(value, locale=current().locale)
+
+
+def _formatted(local: datetime, pattern: str) -> str:
+    return format_datetime(local, pattern, locale=current().locale)
+
+
+@cache
+def _catalogue(code: str) -> Mapping[str, str]:
+    """Translations by message, read from their source: nothing has to be compiled when a sentence changes.
+
+    Chinese has one form for any number, so that a plural stands under its singular.
+    """
+    if code == ENGLISH.code:
+        return {}
+    locale = LANGUAGES[code].locale
+    with (CATALOGUES / locale / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        messages = [(message.id, message.string) for message in read_po(file, locale) if message.id]
+    return {_first(ids): _first(said) for ids, said in messages if _first(said)}
+
+
+def _first(forms: Any) -> str:
+    return str(forms if isinstance(forms, str) else forms[0])
