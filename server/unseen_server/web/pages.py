@@ -27,8 +27,9 @@ from unseen_server.services import submissions as own
 from unseen_server.services.competitions import Shown
 from unseen_server.services.entries import Upload
 from unseen_server.services.submit import submit
-from unseen_server.web import boards, console, errors, languages, present, signin
+from unseen_server.web import boards, console, languages, present, signin
 from unseen_server.web.context import now, parts, received_at, signed_in, visitor
+from unseen_server.web.forms import page_reply
 
 blueprint = Blueprint("pages", __name__)
 blueprint.register_blueprint(signin.blueprint)
@@ -186,7 +187,7 @@ def _submit_form(slug: str, refusal: Refusal | None = None, message: str = "") -
         message=message,
         key=secrets.token_urlsafe(16),
     )
-    return _answer(page, refusal)
+    return page_reply(page, refusal)
 
 
 @blueprint.get("/competitions/<slug>/submissions")
@@ -217,14 +218,4 @@ def _submissions(slug: str, refusal: Refusal | None = None) -> AnyResponse:
         limits=own.own_limits(parts().db, **place),
         refusal=refusal,
     )
-    return _answer(page, refusal)
-
-
-def _answer(page: str, refusal: Refusal | None) -> AnyResponse:
-    """A page, with the status of the refusal it explains."""
-    response = make_response(page)
-    if refusal is not None:
-        response.status_code = errors.status_of(type(refusal))
-        if refusal.values.get("retry_after"):
-            response.headers["Retry-After"] = str(refusal.values["retry_after"])
-    return response
+    return page_reply(page, refusal)

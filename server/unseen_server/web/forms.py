@@ -1,0 +1,25 @@
+"""What pages with forms share: an answer that explains a refusal in place, and a notice for the next page."""
+
+from __future__ import annotations
+
+from flask import Response, flash, make_response
+
+from unseen_server.core.errors import Refusal
+from unseen_server.core.sentences import Sentence
+from unseen_server.web import errors
+from unseen_server.web.languages import tell
+
+
+def page_reply(page: str, refusal: Refusal | None = None) -> Response:
+    """A page, with the status of the refusal it explains."""
+    response = make_response(page)
+    if refusal is not None:
+        response.status_code = errors.status_of(type(refusal))
+        if refusal.values.get("retry_after"):
+            response.headers["Retry-After"] = str(refusal.values["retry_after"])
+    return response
+
+
+def notice(said: Sentence) -> None:
+    """Say this once, at the top of the page that is redirected to."""
+    flash(tell(said))
