@@ -2,98 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.installations import Build, Installation, Server
-from tests.web.test_pages import OWN_PAGES, PASSWORD, add, address, send
-from werkzeug.serving import make_server
+from playwright.sync_api import expect
+from tests.browsing import Open, Site, sign_in
+from tests.installations import Server
+from tests.web.test_pages import OWN_PAGES, add, address, send
 
 from unseen_server.services import reveal
 from unseen_server.services.accounts import SERVER
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 REFRESH = 16_000  # milliseconds: a little more than a board waits before it asks again
-REFUSED = "status of 400"  # Chromium writes every refused answer to the console
 LONG_NAME = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser: {CHROMIUM} is missing")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@dataclass(frozen=True)
-class Site:
-    """An installation that answers at `url`, served from this process, which starts sooner than a server of its own."""
-
-    url: str
-    made: Installation
-
-    @property
-    def board(self) -> str:
-        return address(self.made, "/leaderboard")
-
-
-@pytest.fixture
-def site(build: Build) -> Iterator[Site]:
-    made = build()
-    server = make_server("127.0.0.1", 0, made.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Site(f"http://127.0.0.1:{server.server_port}", made)
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(chromium: Browser) -> Iterator[Open]:
-    """Open an address, in a new window where none is given; whatever the console complains of fails the test."""
-    complaints: list[str] = []
-    windows = []
-
-    def open_(url: str, page: Page | None = None, **window: object) -> Page:
-        if page is None:
-            windows.append(chromium.new_context(**window))
-            page = windows[-1].new_page()
-            page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.clock.install()
-        page.goto(url)
-        return page
-
-    yield open_
-    for window in windows:
-        window.close()
-    assert [said for said in complaints if REFUSED not in said] == []
 
 
 def send_noisy(site: Site, spread: float, who: str) -> None:
     send(site.made, site.made.noisy(spread), who)
-
-
-def sign_in(page: Page) -> None:
-    page.get_by_label("User name or e-mail").fill("dora")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.locator("main").get_by_role("button", name="Sign in").click()
 
 
 def test_a_board_refreshes_itself_when_a_better_file_comes_in(site: Site, open_page: Open) -> None:
