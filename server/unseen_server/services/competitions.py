@@ -40,6 +40,7 @@ class Listed:
     daily_limit: int
     total_limit: int | None
     final_submissions: int
+    largest_team: int
     release: str
     late_submissions: bool
     teams: int
@@ -222,6 +223,7 @@ def _listed(
         daily_limit=competition.daily_limit,
         total_limit=competition.total_limit,
         final_submissions=competition.final_submissions,
+        largest_team=competition.largest_team,
         release=competition.release,
         late_submissions=competition.late_submissions,
         teams=queries.ranked_teams(session, competition.id),

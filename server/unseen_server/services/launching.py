@@ -120,6 +120,7 @@ def _row(bundle: Bundle, course: Course, now: datetime) -> Competition:
         total_limit=settings.total_limit,
         rejected_per_hour=settings.rejected_per_hour,
         final_submissions=settings.final_submissions,
+        largest_team=settings.largest_team,
         release=settings.release,
         public_intervals=settings.public_intervals,
         baseline_score=constants.baseline_score,

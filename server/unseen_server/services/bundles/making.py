@@ -250,6 +250,8 @@ daily_limit = 5
 rejected_per_hour = 30
 # how many a team chooses for the private leaderboard
 final_submissions = 2
+# how many people may form a team; 1 means that everybody works alone
+largest_team = 3
 
 # predictions outside are refused: the training labels, and half their range on either side
 bounds = {bounds}

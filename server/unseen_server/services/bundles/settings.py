@@ -49,6 +49,7 @@ class Settings:
     total_limit: int | None = None
     rejected_per_hour: int = 30
     final_submissions: int = 2
+    largest_team: int = 3
     release: str = "rounded"
     public_intervals: bool = True
     late_submissions: bool = True
@@ -128,6 +129,7 @@ def _settings(read: _Reader) -> Settings:
         total_limit=read.take("total_limit", _count),
         rejected_per_hour=read.take("rejected_per_hour", _count, 30),
         final_submissions=read.take("final_submissions", _count, 2),
+        largest_team=read.take("largest_team", _count, 3),
         release=read.take("release", _release, "rounded"),
         public_intervals=read.take("public_intervals", _flag, True),
         late_submissions=read.take("late_submissions", _flag, True),
