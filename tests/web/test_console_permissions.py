@@ -41,8 +41,8 @@ SHUT_OUT = (303, 403, 404)
 class World:
     """An installation with one of everybody, put back to its beginning as often as needed.
 
-    One open competition `lecture` (submissions 1 and 2 by alice and bob, a baseline) in the course `ml`; its deadline is
-    in two weeks. `before` of a route may change that.
+    One open competition `lecture` (submissions 1 and 2 by alice and bob, a baseline) in the course `ml`. Its
+    deadline is in two weeks; `before` of a route may change that.
     """
 
     def __init__(self, home: Path, folder: Path, template: Path) -> None:

@@ -16,6 +16,7 @@ from unseen_server.db.models import (
     Course,
     Enrolment,
     FailedSignIn,
+    HeldFile,
     Page,
     PrivateScore,
     PrivateStanding,
@@ -344,3 +345,15 @@ def standings_from_submissions(
     )
     rows = session.execute(select(ranked).where(ranked.c.place == 1))
     return {row.team_id: (row.entries, row.shown, row.id) for row in rows}
+
+
+# held files
+
+
+def held_file(session: Session, name: str, user_id: int) -> HeldFile | None:
+    return session.scalar(select(HeldFile).where(HeldFile.name == name, HeldFile.user_id == user_id))
+
+
+def held_files_of(session: Session, user_id: int) -> Sequence[int]:
+    """Their numbers, the newest first."""
+    return session.scalars(select(HeldFile.id).where(HeldFile.user_id == user_id).order_by(HeldFile.id.desc())).all()
