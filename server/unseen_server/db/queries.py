@@ -207,6 +207,15 @@ def submissions_of_team(
     ).all()
 
 
+def last_on_time(session: Session, team_id: int) -> datetime | None:
+    """When the team's last submission that counts came in."""
+    return session.scalar(
+        select(func.max(Submission.submitted_at)).where(
+            Submission.team_id == team_id, Submission.late.is_(False), Submission.withdrawn_at.is_(None)
+        )
+    )
+
+
 def submission_of_member(session: Session, ref: int, user_id: int) -> Submission | None:
     """The submission with this number, if it is the person's own team's."""
     return session.scalar(
@@ -325,9 +334,12 @@ def standings_of(session: Session, competition_id: int) -> Sequence[Standing]:
 
 
 def standings_from_submissions(
-    session: Session, competition_id: int, key_version: int, direction: str
+    session: Session, competition_id: int, key_version: int, direction: str, team_id: int | None = None
 ) -> dict[int, tuple[int, float | None, int | None]]:
-    """Entries, best shown score and the submission that first reached it, by team, from the submissions alone."""
+    """Entries, best shown score and the submission that first reached it, by team, from the submissions alone.
+
+    Of every team, or of one; late and withdrawn submissions do not count.
+    """
     best_first = (Score.shown if direction == "lower" else -Score.shown).nulls_last()
     ranked = (
         select(
@@ -340,11 +352,16 @@ def standings_from_submissions(
             .label("place"),
         )
         .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
-        .where(Submission.competition_id == competition_id, Submission.late.is_(False))
+        .where(
+            Submission.competition_id == competition_id,
+            Submission.late.is_(False),
+            Submission.withdrawn_at.is_(None),
+            *([Submission.team_id == team_id] if team_id else []),
+        )
         .subquery()
     )
     rows = session.execute(select(ranked).where(ranked.c.place == 1))
-    return {row.team_id: (row.entries, row.shown, row.id) for row in rows}
+    return {row.team_id: (row.entries, row.shown, None if row.shown is None else row.id) for row in rows}
 
 
 # held files

@@ -105,10 +105,7 @@ def _stand(
 ) -> Entered:
     """Bring the team's standing up to date; a late file leaves it as it was."""
     direction = metrics.metric(competition.metric).direction
-    standing = session.get(Standing, team.id)
-    if standing is None:
-        standing = Standing(team_id=team.id, competition_id=competition.id, ranked=team.kind == "student", entries=0)
-        session.add(standing)
+    standing = _standing_of(session, competition, team)
     previous_best = standing.score
     previous_rank = teams.public_rank(session, competition, standing)
     improved = shown is not None and (previous_best is None or ranking.better(shown, previous_best, direction))
@@ -126,3 +123,25 @@ def _stand(
         previous_rank=previous_rank,
         teams=queries.ranked_teams(session, competition.id),
     )
+
+
+def stand_anew(session: Session, competition: Competition, team: Team) -> None:
+    """Count the team's standing again from its submissions, which were moved, withdrawn or brought back."""
+    session.flush()
+    direction = metrics.metric(competition.metric).direction
+    counted = queries.standings_from_submissions(
+        session, competition.id, competition.key_version, direction, team.id
+    ).get(team.id, (0, None, None))
+    standing = _standing_of(session, competition, team)
+    standing.entries, standing.score, standing.submission_id = counted
+    standing.last_submission_at = queries.last_on_time(session, team.id)
+    session.flush()
+
+
+def _standing_of(session: Session, competition: Competition, team: Team) -> Standing:
+    """The team's standing, made empty where it has none yet."""
+    standing = session.get(Standing, team.id)
+    if standing is None:
+        standing = Standing(team_id=team.id, competition_id=competition.id, ranked=team.kind == "student", entries=0)
+        session.add(standing)
+    return standing
