@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -50,10 +50,8 @@ def reveal(db: Database, *, slug: str, principal: Principal, now: datetime) -> d
         competition = queries.locked_competition(session, competition.id, exclusively=True)
         if competition.revealed_at is not None:
             return competition.revealed_at
-        phase = competitions.phase_of(competition, now)
-        if phase is not Phase.CLOSED:
-            raise WrongPhase(phase=phase, action="revealing", needed="closed")
-        standings = _private_standings(session, competition)
+        check_ended(competition, now)
+        standings = private_standings(session, competition)
         session.add_all(standings)
         competition.revealed_at = now
         competition.board_version += 1
@@ -69,7 +67,15 @@ def reveal(db: Database, *, slug: str, principal: Principal, now: datetime) -> d
     return now
 
 
-def _private_standings(session: Session, competition: Competition) -> list[PrivateStanding]:
+def check_ended(competition: Competition, now: datetime) -> None:
+    """WrongPhase unless the competition has ended and may be revealed now."""
+    phase = competitions.phase_of(competition, now)
+    if phase is not Phase.CLOSED:
+        raise WrongPhase(phase=phase, action="revealing", needed="closed")
+
+
+def private_standings(session: Session, competition: Competition) -> list[PrivateStanding]:
+    """The private board as it is by now, best first; the reveal is what writes it down."""
     direction = metrics.metric(competition.metric).direction
     rows = queries.finalists(session, competition.id, competition.key_version)
     public_ranks = _public_ranks(session, competition, direction)
@@ -93,16 +99,23 @@ def _private_standings(session: Session, competition: Competition) -> list[Priva
 
 def _finalist(rows: Sequence[Any], count: int, direction: Direction) -> _Finalist:
     """The team's final submission that does best on the private rows, among those chosen or taken by default."""
-    finals: Iterable[Any] = [row for row in rows if row.selected]
-    if not finals:
-        shown = [_ByPublic(row.id, row.shown, row) for row in rows]
-        finals = [candidate.row for candidate in ranking.default_finals(shown, count, direction)]
-    best = ranking.best(
-        (_Finalist(row.team_id, row.kind == "baseline", row.id, row.private_value) for row in finals), direction
+    finals = (
+        _Finalist(row.team_id, row.kind == "baseline", row.id, row.private_value)
+        for row in final_rows(rows, count, direction)
     )
+    best = ranking.best(finals, direction)
     if best is None:
         raise ValueError(f"team {rows[0].team_id} has no finite private score")
     return best
+
+
+def final_rows(rows: Sequence[Any], count: int, direction: Direction) -> list[Any]:
+    """Of one team's rows of `queries.finalists`: those it chose, else those that count by default."""
+    chosen = [row for row in rows if row.selected]
+    if chosen:
+        return chosen
+    shown = [_ByPublic(row.id, row.shown, row) for row in rows]
+    return [candidate.row for candidate in ranking.default_finals(shown, count, direction)]
 
 
 def _public_ranks(session: Session, competition: Competition, direction: str) -> dict[int, int]:
