@@ -9,12 +9,14 @@ from sqlalchemy import Row, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import (
+    Announcement,
     AnswerKeyVersion,
     BrowserSession,
     Competition,
     CompetitionFile,
     Course,
     Enrolment,
+    Extension,
     FailedSignIn,
     HeldFile,
     Page,
@@ -121,6 +123,13 @@ def pages_of(session: Session, competition_id: int) -> Sequence[Page]:
     return session.scalars(select(Page).where(Page.competition_id == competition_id)).all()
 
 
+def announcements_of(session: Session, competition_id: int) -> Sequence[Announcement]:
+    """The newest first, withdrawn ones among them."""
+    return session.scalars(
+        select(Announcement).where(Announcement.competition_id == competition_id).order_by(Announcement.id.desc())
+    ).all()
+
+
 def files_of(session: Session, competition_id: int) -> Sequence[CompetitionFile]:
     return session.scalars(
         select(CompetitionFile).where(CompetitionFile.competition_id == competition_id).order_by(CompetitionFile.name)
@@ -145,6 +154,16 @@ def team_of(session: Session, competition_id: int, user_id: int) -> Team | None:
 def locked_team(session: Session, team_id: int) -> Team:
     """The team's row, held until the transaction ends: its submissions are counted one at a time."""
     return session.scalars(select(Team).where(Team.id == team_id).with_for_update()).one()
+
+
+def locked_team_of(session: Session, competition_id: int, user_id: int) -> Team:
+    """The team the person is in by now, held like `locked_team`; the competition's lock keeps them in it."""
+    return session.scalars(
+        select(Team)
+        .join(TeamMember, TeamMember.team_id == Team.id)
+        .where(TeamMember.competition_id == competition_id, TeamMember.user_id == user_id)
+        .with_for_update(of=Team)
+    ).one()
 
 
 def team_named(session: Session, competition_id: int, name_key: str) -> Team | None:
@@ -261,7 +280,12 @@ def finalists(
         .join(Team, Team.id == Submission.team_id)
         .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
         .join(PrivateScore, and_(PrivateScore.submission_id == Submission.id, PrivateScore.key_version == key_version))
-        .where(Submission.competition_id == competition_id, Submission.late.is_(False), Team.kind != "staff")
+        .where(
+            Submission.competition_id == competition_id,
+            Submission.late.is_(False),
+            Submission.withdrawn_at.is_(None),
+            Team.kind != "staff",
+        )
         .order_by(Submission.team_id, Submission.id)
     ).all()
 
@@ -374,3 +398,42 @@ def held_file(session: Session, name: str, user_id: int) -> HeldFile | None:
 def held_files_of(session: Session, user_id: int) -> Sequence[int]:
     """Their numbers, the newest first."""
     return session.scalars(select(HeldFile.id).where(HeldFile.user_id == user_id).order_by(HeldFile.id.desc())).all()
+
+
+# extensions
+
+
+def live_extensions(
+    session: Session, competition_id: int, team_id: int | None, user_id: int | None
+) -> Sequence[Extension]:
+    """What the members of a team were granted and not refused again since; and a person who has no team yet."""
+    members = select(TeamMember.user_id).where(TeamMember.team_id == team_id)
+    return session.scalars(
+        select(Extension).where(
+            Extension.competition_id == competition_id,
+            Extension.withdrawn_at.is_(None),
+            or_(Extension.user_id.in_(members), Extension.user_id == user_id),
+        )
+    ).all()
+
+
+def extensions_of(session: Session, competition_id: int) -> Sequence[Row[Extension, User]]:
+    """All that were ever granted, the newest first."""
+    return session.execute(
+        select(Extension, User)
+        .join(User, User.id == Extension.user_id)
+        .where(Extension.competition_id == competition_id)
+        .order_by(Extension.id.desc())
+    ).all()
+
+
+def running_extensions(session: Session, competition_id: int, now: datetime) -> Sequence[Row[Extension, User]]:
+    """Those with time left, the last to end first."""
+    return session.execute(
+        select(Extension, User)
+        .join(User, User.id == Extension.user_id)
+        .where(
+            Extension.competition_id == competition_id, Extension.withdrawn_at.is_(None), Extension.until >= now
+        )
+        .order_by(Extension.until.desc(), Extension.id)
+    ).all()
