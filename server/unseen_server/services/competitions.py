@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,16 +17,22 @@ from unseen_server.db import queries
 from unseen_server.db.models import (
     Competition,
     Course,
+    Page,
     Standing,
 )
 from unseen_server.db.session import Database
 from unseen_server.services import names, teams
 from unseen_server.services.accounts import Principal
 
+ENGLISH_PAGES = "en"  # the language every other falls back to
+
 
 @dataclass(frozen=True)
 class Listed:
-    """A competition in a list: what it is, until when, and where the asker stands."""
+    """A competition in a list: what it is, until when, and where the asker stands.
+
+    `phase` and `deadline` are the asker's own, where the staff gave them more time.
+    """
 
     slug: str
     title: str
@@ -50,6 +57,15 @@ class Listed:
 
 
 @dataclass(frozen=True)
+class Announced:
+    """What the staff tell everybody, in Markdown."""
+
+    id: int
+    markdown: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Shown(Listed):
     """One competition in full, as everybody may read it. `seal` is the published hash of its hidden key."""
 
@@ -66,6 +82,7 @@ class Shown(Listed):
     seal: str | None
     seal_salt: str | None
     revealed_at: datetime | None
+    announcements: list[Announced]
 
 
 @dataclass(frozen=True)
@@ -90,20 +107,22 @@ class KeptFile:
 # who may see what
 
 
-def timetable(competition: Competition) -> Timetable:
+def timetable(competition: Competition, own_deadline: datetime | None = None) -> Timetable:
+    """The competition's instants; with the deadline of one team (teams.own_deadline) in place of everybody's."""
     return Timetable(
         time_zone=competition.time_zone,
         launched_at=competition.launched_at,
         starts_at=competition.starts_at,
-        deadline=competition.deadline,
+        deadline=own_deadline or competition.deadline,
         closed_at=competition.closed_at,
         revealed_at=competition.revealed_at,
         late_submissions=competition.late_submissions,
     )
 
 
-def phase_of(competition: Competition, now: datetime) -> Phase:
-    return schedule.phase(timetable(competition), now)
+def phase_of(competition: Competition, now: datetime, own_deadline: datetime | None = None) -> Phase:
+    """The phase for everybody, or for a team with a deadline of its own."""
+    return schedule.phase(timetable(competition, own_deadline), now)
 
 
 def judged_at(competition: Competition, begun_at: datetime) -> datetime:
@@ -174,13 +193,14 @@ def _is_listed(competition: Competition, principal: Principal | None, now: datet
     return principal.role_in(competition.course_id) is not None and _is_open_to_all(competition, now)
 
 
-def shown(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> Shown:
+def shown(
+    db: Database, *, slug: str, principal: Principal | None, now: datetime, language: str = ENGLISH_PAGES
+) -> Shown:
+    """The competition; a page that was not written in `language` comes in English, else in any that it has."""
     with db.read() as session:
         competition = visible(session, slug, principal, now)
         course = session.get_one(Course, competition.course_id)
-        pages = {
-            page.name: page.markdown for page in queries.pages_of(session, competition.id) if page.language == "en"
-        }
+        pages = _in_language(queries.pages_of(session, competition.id), language)
         ratio = _leak_ratio(competition)
         return Shown(
             **vars(_listed(session, competition, course, principal, now)),
@@ -197,7 +217,27 @@ def shown(db: Database, *, slug: str, principal: Principal | None, now: datetime
             seal=competition.seal,
             seal_salt=competition.seal_salt if competition.revealed_at else None,
             revealed_at=competition.revealed_at,
+            announcements=announced(session, competition),
         )
+
+
+def announced(session: Session, competition: Competition) -> list[Announced]:
+    """What is announced now, the newest first."""
+    return [
+        Announced(row.id, row.markdown, row.at)
+        for row in queries.announcements_of(session, competition.id)
+        if row.withdrawn_at is None
+    ]
+
+
+def _in_language(pages: Sequence[Page], language: str) -> dict[str, str]:
+    """The Markdown of each page, in the language that fits best: zh-TW is closer to zh-Hant than English is."""
+
+    def distance(page: Page) -> int:
+        ranked = (page.language == language, page.language[:2] == language[:2], page.language == ENGLISH_PAGES)
+        return ranked.index(True) if True in ranked else len(ranked)
+
+    return {page.name: page.markdown for page in sorted(pages, key=distance, reverse=True)}
 
 
 def _listed(
@@ -205,20 +245,22 @@ def _listed(
 ) -> Listed:
     direction = metrics.metric(competition.metric).direction
     rank = left = None
+    deadline = competition.deadline
     if principal and principal.role_in(course.id) is not None:
         team = queries.team_of(session, competition.id, principal.user_id)
-        left = teams.allowance(session, competition, team.id if team else None, now).left_today
+        allowance = teams.allowance(session, competition, team.id if team else None, now, principal.user_id)
+        deadline, left = allowance.deadline, allowance.left_today
         rank = teams.public_rank(session, competition, session.get(Standing, team.id)) if team else None
     return Listed(
         slug=competition.slug,
         title=competition.title,
         course=course.slug,
         course_title=course.title,
-        phase=phase_of(competition, now),
+        phase=phase_of(competition, now, deadline),
         metric=competition.metric,
         direction=direction,
         starts_at=competition.starts_at,
-        deadline=competition.deadline,
+        deadline=deadline,
         time_zone=competition.time_zone,
         daily_limit=competition.daily_limit,
         total_limit=competition.total_limit,

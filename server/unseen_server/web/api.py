@@ -18,7 +18,7 @@ from unseen_server.services import accounts, bundles, competitions, exports, fin
 from unseen_server.services import submissions as own
 from unseen_server.services.entries import Upload
 from unseen_server.services.submit import check, submit
-from unseen_server.web import openapi, wire
+from unseen_server.web import languages, openapi, wire
 from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
 from unseen_server.web.replies import json_reply
 from unseen_server.web.wire import LISTED, LISTED_AT_MOST, Choice, Launch
@@ -85,7 +85,8 @@ def competition_list() -> Response:
 @blueprint.get("/competitions/<slug>")
 def competition(slug: str) -> Response:
     """Show one competition in full."""
-    return json_reply(competitions.shown(parts().db, slug=slug, principal=visitor(), now=now()))
+    code = languages.current().code
+    return json_reply(competitions.shown(parts().db, slug=slug, principal=visitor(), now=now(), language=code))
 
 
 @blueprint.post("/competitions")

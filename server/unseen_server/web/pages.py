@@ -141,7 +141,8 @@ def data(slug: str) -> str:
 
 
 def _shown(slug: str) -> Shown:
-    return competitions.shown(parts().db, slug=slug, principal=visitor(), now=now())
+    code = languages.current().code
+    return competitions.shown(parts().db, slug=slug, principal=visitor(), now=now(), language=code)
 
 
 @blueprint.get("/competitions/<slug>/leaderboard")
