@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from unseen_server.db.models import (
     Announcement,
     AnswerKeyVersion,
+    AuditEntry,
     BrowserSession,
     Competition,
     CompetitionFile,
@@ -168,6 +169,12 @@ def locked_team_of(session: Session, competition_id: int, user_id: int) -> Team:
 
 def team_named(session: Session, competition_id: int, name_key: str) -> Team | None:
     return session.scalar(select(Team).where(Team.competition_id == competition_id, Team.name_key == name_key))
+
+
+def teams_by_id(session: Session, competition_id: int) -> dict[int, Team]:
+    """Every team of a competition, baselines and staff among them."""
+    teams = session.scalars(select(Team).where(Team.competition_id == competition_id).order_by(Team.id))
+    return {team.id: team for team in teams}
 
 
 def members_of_teams(session: Session, competition_id: int) -> dict[int, list[str]]:
@@ -437,3 +444,33 @@ def running_extensions(session: Session, competition_id: int, now: datetime) -> 
         )
         .order_by(Extension.until.desc(), Extension.id)
     ).all()
+
+
+# grades
+
+
+def students_of(session: Session, course_id: int) -> Sequence[User]:
+    """Who is enrolled as a student, by name."""
+    return session.scalars(
+        select(User)
+        .join(Enrolment, Enrolment.user_id == User.id)
+        .where(Enrolment.course_id == course_id, Enrolment.role == "student")
+        .order_by(User.display_name, User.id)
+    ).all()
+
+
+def team_ids_by_person(session: Session, competition_id: int) -> dict[int, int]:
+    rows = session.execute(
+        select(TeamMember.user_id, TeamMember.team_id).where(TeamMember.competition_id == competition_id)
+    )
+    return {row.user_id: row.team_id for row in rows}
+
+
+def who_revealed(session: Session, competition_id: int) -> str | None:
+    """The user name of whoever opened the private board."""
+    return session.scalar(
+        select(AuditEntry.actor)
+        .where(AuditEntry.competition_id == competition_id, AuditEntry.action == "competition.reveal")
+        .order_by(AuditEntry.id)
+        .limit(1)
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Response, flash, make_response
+from flask import Response, flash, make_response, request
 
-from unseen_server.core.errors import Refusal
-from unseen_server.core.sentences import Sentence
+from unseen_server.core.errors import BadRequest, Refusal
+from unseen_server.core.sentences import Sentence, say
 from unseen_server.web import errors
 from unseen_server.web.languages import tell
 
@@ -23,3 +23,9 @@ def page_reply(page: str, refusal: Refusal | None = None) -> Response:
 def notice(said: Sentence) -> None:
     """Say this once, at the top of the page that is redirected to."""
     flash(tell(said))
+
+
+def need_typed(word: str, field: str = "confirm") -> None:
+    """BadRequest unless the person typed this word, so that nothing that cannot be undone happens by one click."""
+    if request.form.get(field, "").strip() != word:
+        raise BadRequest(reason=say("Nothing was changed. Type “{word}” to confirm that you mean it.", word=word))
