@@ -108,7 +108,8 @@ def test_a_zone_nobody_knows_is_refused():
 
 def allowed(**changes):
     given = {"daily_limit": 5, "used_today": 2, "used_total": 9, "total_limit": None} | changes
-    return allowance(utc("2026-12-01 12:00"), "Asia/Taipei", **given)
+    deadline = utc("2026-12-31 12:00")
+    return allowance(utc("2026-12-01 12:00"), "Asia/Taipei", deadline=deadline, **given)
 
 
 def test_an_allowance_says_what_is_left_and_when_it_resets():
@@ -146,3 +147,8 @@ def test_left_today_promises_no_more_than_the_total_leaves():
 )
 def test_a_wait_is_told_in_words(wait, words):
     assert in_words(wait) == words
+
+
+def test_what_was_granted_raises_both_limits():
+    left = allowed(used_today=5, total_limit=10, extra_today=2, extra_total=3)
+    assert (left.daily_limit, left.left_today, left.total_limit, left.left_total) == (7, 2, 13, 4)

@@ -51,7 +51,11 @@ def _clocks_set(after: datetime, until: datetime, place: ZoneInfo) -> datetime |
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a team may still do; the total fields are None without a total limit, `resets_at` is aware UTC."""
+    """What a team may still do; the total fields are None without a total limit, instants are aware UTC.
+
+    The limits are the team's own: `extra_today` of the `daily_limit`, and a `deadline` that is `extended`, were granted
+    to it by the staff.
+    """
 
     daily_limit: int
     used_today: int
@@ -61,6 +65,9 @@ class Allowance:
     left_total: int | None
     resets_at: datetime
     time_zone: str
+    deadline: datetime
+    extended: bool
+    extra_today: int
 
 
 def allowance(
@@ -70,12 +77,18 @@ def allowance(
     daily_limit: int,
     used_today: int,
     used_total: int,
+    deadline: datetime,
     total_limit: int | None = None,
+    extended: bool = False,
+    extra_today: int = 0,
+    extra_total: int = 0,
 ) -> Allowance:
     """Limits, uses and what is left; never negative, also after staff lowered a limit below what was used.
 
-    `left_today` is what can really be used today: never more than the total leaves.
+    `left_today` is what can really be used today: never more than the total leaves. Granted extras raise the limits.
     """
+    daily_limit += extra_today
+    total_limit = None if total_limit is None else total_limit + extra_total
     left_total = None if total_limit is None else max(0, total_limit - used_total)
     left_today = max(0, daily_limit - used_today)
     return Allowance(
@@ -87,6 +100,9 @@ def allowance(
         left_total=left_total,
         resets_at=resets_at(now, time_zone),
         time_zone=time_zone,
+        deadline=deadline,
+        extended=extended,
+        extra_today=extra_today,
     )
 
 

@@ -14,7 +14,7 @@ from unseen_server.core.schedule import Phase
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission, Team
 from unseen_server.db.session import Database
-from unseen_server.services import audit, competitions
+from unseen_server.services import audit, competitions, teams
 from unseen_server.services.accounts import Principal
 
 EVERY_SUBMISSION = 1_000_000
@@ -52,14 +52,15 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
     with db.write() as session:
         competition = competitions.open_to(session, slug, principal, now)
         competition = queries.locked_competition(session, competition.id, exclusively=False)
-        phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
+        team = queries.team_of(session, competition.id, principal.user_id)
+        own_deadline = teams.own_deadline(session, competition, team.id if team else None, principal.user_id)
+        phase = competitions.phase_of(competition, competitions.judged_at(competition, now), own_deadline)
         if phase is not Phase.OPEN:
             raise WrongPhase(phase=phase, action="choosing final submissions", needed="open")
         if len(wanted) > competition.final_submissions:
             raise BadRequest(
                 reason=f"Choose at most {competition.final_submissions} submissions; you sent {len(wanted)}."
             )
-        team = queries.team_of(session, competition.id, principal.user_id)
         if team is not None:
             queries.locked_team(session, team.id)
         own = _on_time(session, competition, team)
@@ -107,4 +108,8 @@ def _on_time(
     if team is None:
         return {}
     rows = queries.submissions_of_team(session, team.id, competition.key_version, EVERY_SUBMISSION)
-    return {submission.id: (submission, shown) for submission, shown in rows if not submission.late}
+    return {
+        submission.id: (submission, shown)
+        for submission, shown in rows
+        if not submission.late and submission.withdrawn_at is None
+    }

@@ -19,7 +19,10 @@ from unseen_server.services.accounts import Principal
 
 @dataclass(frozen=True)
 class OwnSubmission:
-    """A submission as its own team sees it; `private_score` stays None until the reveal."""
+    """A submission as its own team sees it; `private_score` stays None until the reveal.
+
+    `status` is “scored”, or “withdrawn” where the staff took it out, for the reason given.
+    """
 
     ref: int
     status: str
@@ -31,6 +34,7 @@ class OwnSubmission:
     private_score: float | None
     selected: bool
     late: bool
+    withdrawn_reason: str | None
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def own_limits(db: Database, *, slug: str, principal: Principal, now: datetime) 
     with db.read() as session:
         competition = competitions.open_to(session, slug, principal, now)
         team = queries.team_of(session, competition.id, principal.user_id)
-        return teams.allowance(session, competition, team.id if team else None, now)
+        return teams.allowance(session, competition, team.id if team else None, now, principal.user_id)
 
 
 def _of_member(session: Session, ref: int, principal: Principal) -> Submission:
@@ -90,13 +94,14 @@ def _private_scores(session: Session, competition: Competition, team_id: int) ->
 def _as_own(submission: Submission, shown: float | None, private: dict[int, float]) -> OwnSubmission:
     return OwnSubmission(
         ref=submission.id,
-        status="scored",
+        status="withdrawn" if submission.withdrawn_at else "scored",
         message=submission.message,
         file_name=submission.file_name,
         sha256=submission.sha256,
         submitted_at=submission.submitted_at,
         public_score=shown,
         private_score=private.get(submission.id),
-        selected=submission.selected,
+        selected=submission.selected and submission.withdrawn_at is None,
         late=submission.late,
+        withdrawn_reason=submission.withdrawn_reason,
     )

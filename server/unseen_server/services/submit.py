@@ -93,7 +93,8 @@ def submit(
             answer = _first_answer(session, competition, principal, upload)
             if answer:
                 return answer
-            schedule.admit(competitions.timetable(competition), received_at)
+            own_deadline = teams.own_deadline(session, competition, team_id)
+            schedule.admit(competitions.timetable(competition, own_deadline), received_at)
             _refuse_over_quota(session, competition, team_id, received_at)
             _refuse_flood(session, competition, principal, received_at)
         key = keys.of(competition)
@@ -103,13 +104,14 @@ def submit(
             competition = queries.locked_competition(session, competition.id, exclusively=False)
             if competition.key_version != key.version:
                 continue  # the labels were corrected meanwhile: score again
-            team = queries.locked_team(session, team_id)
+            team = queries.locked_team_of(session, competition.id, principal.user_id)
             answer = _first_answer(session, competition, principal, upload)
             if answer:
                 return answer
             judged_at = competitions.judged_at(competition, received_at)
-            late = schedule.admit(competitions.timetable(competition), judged_at)
-            allowance = _refuse_over_quota(session, competition, team_id, received_at)
+            own_deadline = teams.own_deadline(session, competition, team.id)
+            late = schedule.admit(competitions.timetable(competition, own_deadline), judged_at)
+            allowance = _refuse_over_quota(session, competition, team.id, received_at)
             submission = Submission(
                 competition_id=competition.id,
                 team_id=team.id,
@@ -207,11 +209,11 @@ def _refuse_over_quota(
     """What the team may still submit; refused where that is nothing."""
     allowance = teams.allowance(session, competition, team_id, received_at)
     if allowance.left_total == 0:
-        raise TotalLimitReached(total_limit=competition.total_limit, resets_at=None, retry_after=None)
+        raise TotalLimitReached(total_limit=allowance.total_limit, resets_at=None, retry_after=None)
     if allowance.left_today == 0:
         seconds = _seconds(allowance.resets_at - received_at)
         raise DailyLimitReached(
-            daily_limit=competition.daily_limit,
+            daily_limit=allowance.daily_limit,
             resets=schedule.clock_time(allowance.resets_at, competition.time_zone),
             wait=limits.in_words(seconds),
             resets_at=allowance.resets_at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from unseen_server.core import limits, metrics
 from unseen_server.core.errors import Busy
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Standing, Team, TeamMember
+from unseen_server.db.models import Competition, Extension, Standing, Team, TeamMember
 from unseen_server.db.session import Database
 from unseen_server.services import names
 from unseen_server.services.accounts import Principal
@@ -49,9 +50,25 @@ def _free_name(session: Session, competition_id: int, principal: Principal) -> s
     return name
 
 
-def allowance(session: Session, competition: Competition, team_id: int | None, now: datetime) -> limits.Allowance:
-    """What the team has used and what is left; a team that does not exist yet has used nothing."""
+def own_deadline(session: Session, competition: Competition, team_id: int | None, user_id: int | None = None) -> datetime:
+    """The latest of the competition's deadline and those granted to the team's members, or to a person without one."""
+    return _latest(competition, queries.live_extensions(session, competition.id, team_id, user_id))
+
+
+def _latest(competition: Competition, granted: Sequence[Extension]) -> datetime:
+    return max([competition.deadline, *(extension.until for extension in granted if extension.until)])
+
+
+def allowance(
+    session: Session, competition: Competition, team_id: int | None, now: datetime, user_id: int | None = None
+) -> limits.Allowance:
+    """What the team has used and what is left, with what its members were granted besides.
+
+    A team that does not exist yet has used nothing; what `user_id`, its one member to be, was granted counts already.
+    """
     day = limits.quota_day(now, competition.time_zone)
+    granted = queries.live_extensions(session, competition.id, team_id, user_id)
+    deadline = _latest(competition, granted)
     return limits.allowance(
         now,
         competition.time_zone,
@@ -59,6 +76,10 @@ def allowance(session: Session, competition: Competition, team_id: int | None, n
         used_today=queries.used_slots(session, team_id, day) if team_id else 0,
         used_total=queries.used_in_total(session, team_id) if team_id else 0,
         total_limit=competition.total_limit,
+        deadline=deadline,
+        extended=deadline > competition.deadline,
+        extra_today=sum(extension.extra for extension in granted if extension.quota_day == day),
+        extra_total=sum(extension.extra for extension in granted),
     )
 
 
