@@ -5,12 +5,14 @@ tables       the CSV files, as text
 reading      folder or zip to Bundle, with every problem at once
 preflight    is it a good competition? numbers and findings
 making       a folder from a labelled CSV
+writing      the folder again, from Bundle
 """
 
-from unseen_server.services.bundles.making import init_bundle
+from unseen_server.services.bundles.making import init_bundle, labelled_bundle, slug_of, title_of
 from unseen_server.services.bundles.preflight import Finding, Report, check_bundle
-from unseen_server.services.bundles.reading import PAGES, PUBLIC_FILES, Bundle, read_bundle, read_zip
+from unseen_server.services.bundles.reading import PAGES, PUBLIC_FILES, Bundle, read_bundle, read_files, read_zip
 from unseen_server.services.bundles.settings import TIERS, DeclaredBaseline, Settings
+from unseen_server.services.bundles.writing import local_text, written, zipped
 
 __all__ = [
     "PAGES",
@@ -23,6 +25,13 @@ __all__ = [
     "Settings",
     "check_bundle",
     "init_bundle",
+    "labelled_bundle",
+    "local_text",
     "read_bundle",
+    "read_files",
     "read_zip",
+    "slug_of",
+    "title_of",
+    "written",
+    "zipped",
 ]

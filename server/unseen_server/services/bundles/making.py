@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from unseen_server.core.errors import BadRequest
 from unseen_server.core.metrics import METRICS, Metric
 from unseen_server.core.schedule import local, local_to_utc
+from unseen_server.core.sentences import say
 from unseen_server.core.splits import PUBLIC, TRAINING, split
 from unseen_server.services.bundles.problems import Problems
-from unseen_server.services.bundles.reading import SOLUTION, Bundle, bundle_of, mean_of
+from unseen_server.services.bundles.reading import SOLUTION, Bundle, mean_of, read_files
 from unseen_server.services.bundles.settings import FILE
 from unseen_server.services.bundles.tables import Table, check_ids, is_number, nearest_column, read_numbers, read_table
 from unseen_server.services.bundles.tables import to_csv as csv
+from unseen_server.services.bundles.writing import local_text
 from unseen_server.services.names import printable
 
 FEWEST_ROWS = 10
@@ -56,26 +58,29 @@ def init_bundle(
     Raises BadRequest for arguments that do not fit and for a folder that holds something (unless `force`), BadBundle
     for rows that cannot be used, each with its line. Then nothing has been written.
     """
-    _check_arguments(folder, test_size, public, seed, metric, force)
-    seed = secrets.randbits(128) if seed is None else seed
-    table, labels = _labelled_rows(labelled, target, id_column)
-    parts = _parts(
-        table, labels, target, id_column, split(labels, test_share=test_size, public_share=public, seed=seed), seed
+    taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if taken and not (force and folder.is_dir()):
+        raise BadRequest(
+            reason=say(
+                "{folder} already holds something. Name a new folder, or write over it with --force.", folder=folder
+            )
+        )
+    contents = labelled_bundle(
+        labelled.name,
+        _content(labelled),
+        target,
+        id_column,
+        test_size,
+        public,
+        seed,
+        now=now,
+        slug=slug or slug_of(folder.resolve().name),
+        title=title or title_of(folder.resolve().name),
+        metric=metric,
+        time_zone=time_zone,
+        deadline=deadline,
     )
-    name = title or _title_of(folder)
-    files = parts.tables() | {
-        FILE: _SETTINGS.format(
-            slug=json.dumps(slug or _slug_of(folder)),
-            title=json.dumps(name, ensure_ascii=False),
-            metric=json.dumps(metric),
-            time_zone=json.dumps(time_zone),
-            deadline=json.dumps(_deadline(deadline, now, time_zone)),
-            bounds=list(_bounds(parts.training_labels, labels)),
-        ),
-        **_pages(parts, name, METRICS[metric]),
-    }
-    contents = {file: text.encode() for file, text in files.items()}
-    bundle = bundle_of(contents, (), Problems())
+    bundle = read_files(contents)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SOLUTION).touch()
     (folder / SOLUTION).chmod(0o600)  # before anything secret is in it: course machines are shared
@@ -84,42 +89,118 @@ def init_bundle(
     return bundle
 
 
-def _check_arguments(folder: Path, test_size: float, public: float, seed: int | None, metric: str, force: bool) -> None:
-    taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    if taken and not (force and folder.is_dir()):
-        raise BadRequest(reason=f"{folder} already holds something. Name a new folder, or write over it with --force.")
-    for name, share in (("test size", test_size), ("public share", public)):
-        if not 0 < share < 1:
-            raise BadRequest(reason=f"The {name} must lie between 0 and 1, as 0.3 does; {share} does not.")
+def labelled_bundle(
+    file_name: str,
+    content: bytes,
+    target: str,
+    id_column: str | None = None,
+    test_size: float = 0.3,
+    public: float = 0.5,
+    seed: int | None = None,
+    *,
+    now: datetime,
+    slug: str,
+    title: str,
+    metric: str = "mse",
+    time_zone: str = "UTC",
+    deadline: datetime | str | None = None,
+) -> dict[str, bytes]:
+    """The files of `init_bundle`, written nowhere; `content` is the labelled CSV, `file_name` what to call it."""
+    _check_arguments(test_size, public, seed, metric)
+    seed = secrets.randbits(128) if seed is None else seed
+    table, labels = _labelled_rows(file_name, content, target, id_column)
+    parts = _parts(
+        table, labels, target, id_column, split(labels, test_share=test_size, public_share=public, seed=seed), seed
+    )
+    files = parts.tables() | {
+        FILE: _SETTINGS.format(
+            slug=json.dumps(slug),
+            title=json.dumps(title, ensure_ascii=False),
+            metric=json.dumps(metric),
+            time_zone=json.dumps(time_zone),
+            deadline=json.dumps(_deadline(deadline, now, time_zone)),
+            bounds=list(_bounds(parts.training_labels, labels)),
+        ),
+        **_pages(parts, title, METRICS[metric]),
+    }
+    return {file: text.encode() for file, text in files.items()}
+
+
+def _check_arguments(test_size: float, public: float, seed: int | None, metric: str) -> None:
+    if not 0 < test_size < 1:
+        raise BadRequest(
+            reason=say("The test size must lie between 0 and 1, as 0.3 does; {share} does not.", share=test_size)
+        )
+    if not 0 < public < 1:
+        raise BadRequest(
+            reason=say("The public share must lie between 0 and 1, as 0.5 does; {share} does not.", share=public)
+        )
     if seed is not None and seed < 0:
-        raise BadRequest(reason="A seed is a whole number from 0. Without one it is random and secret.")
+        raise BadRequest(reason=say("A seed is a whole number from 0. Without one it is random and secret."))
     if metric not in METRICS:
-        raise BadRequest(reason=f"There is no metric “{printable(metric)}”. Choose one of: {', '.join(METRICS)}.")
+        raise BadRequest(
+            reason=say(
+                "There is no metric “{metric}”. Choose one of: {known}.",
+                metric=printable(metric),
+                known=", ".join(METRICS),
+            )
+        )
 
 
 # the labelled rows
 
 
-def _labelled_rows(labelled: Path, target: str, id_column: str | None) -> tuple[Table, NDArray[np.float64]]:
+def _labelled_rows(
+    file_name: str, content: bytes, target: str, id_column: str | None
+) -> tuple[Table, NDArray[np.float64]]:
     """The rows and their labels (n,), both in the order of the file."""
     problems = Problems()
-    table = read_table(labelled.name, _content(labelled), problems)
+    table = read_table(file_name, content, problems)
     problems.raise_if_any()
     assert table is not None  # noqa: S101 - or there would have been a problem
-    for what, column in (("target", target), ("id column", id_column)):
-        if column is not None and column not in table.header:
-            advice = nearest_column(column, table.header)
-            raise BadRequest(reason=f"The {what} “{printable(column)}” is not a column of {labelled.name}. {advice}")
+    if target not in table.header:
+        advice = nearest_column(target, table.header)
+        raise BadRequest(
+            reason=say(
+                "The target “{column}” is not a column of {file}. {advice}",
+                column=printable(target),
+                file=file_name,
+                advice=advice,
+            )
+        )
+    if id_column is not None and id_column not in table.header:
+        advice = nearest_column(id_column, table.header)
+        raise BadRequest(
+            reason=say(
+                "The id column “{column}” is not a column of {file}. {advice}",
+                column=printable(id_column),
+                file=file_name,
+                advice=advice,
+            )
+        )
     if id_column == target:
-        raise BadRequest(reason="The id column cannot be the target.")
+        raise BadRequest(reason=say("The id column cannot be the target. Choose another of them."))
     if id_column is not None:
         check_ids(table, id_column, problems)
     labels = np.array(read_numbers(table, target, problems))
     problems.raise_if_any()
     if len(labels) < FEWEST_ROWS:
-        raise BadRequest(reason=f"{labelled.name} has {len(labels)} rows; a competition needs at least {FEWEST_ROWS}.")
+        raise BadRequest(
+            reason=say(
+                "{file} has {rows} rows; a competition needs at least {fewest}.",
+                file=file_name,
+                rows=len(labels),
+                fewest=FEWEST_ROWS,
+            )
+        )
     if labels.min() == labels.max():
-        raise BadRequest(reason=f"Every “{printable(target)}” is {labels[0]}: there is nothing to predict.")
+        raise BadRequest(
+            reason=say(
+                "Every “{target}” is {value}: there is nothing to predict. Choose another target.",
+                target=printable(target),
+                value=float(labels[0]),
+            )
+        )
     return table, labels
 
 
@@ -127,7 +208,7 @@ def _content(labelled: Path) -> bytes:
     try:
         return labelled.read_bytes()
     except OSError as fault:
-        raise BadRequest(reason=f"{labelled} cannot be read ({fault.strerror}).") from None
+        raise BadRequest(reason=say("{file} cannot be read ({why}).", file=labelled, why=fault.strerror)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,17 +295,17 @@ def _deadline(deadline: datetime | str | None, now: datetime, time_zone: str) ->
     if deadline is None:
         last_day = local(now, time_zone).date() + OPEN_FOR
         return f"{last_day} 23:59"
-    there = local(local_to_utc(deadline, time_zone), time_zone).replace(microsecond=0)
-    text = f"{there:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
-    return text if local_to_utc(text, time_zone) == there else there.isoformat(" ")
+    return local_text(local_to_utc(deadline, time_zone).replace(microsecond=0), time_zone)
 
 
-def _slug_of(folder: Path) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:50].strip("-") or "competition"
+def slug_of(name: str) -> str:
+    """The name of a folder or file, as an address has it."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:50].strip("-") or "competition"
 
 
-def _title_of(folder: Path) -> str:
-    words = " ".join(re.sub(r"[^\w]|_", " ", folder.resolve().name).split())
+def title_of(name: str) -> str:
+    """The same, as people read it."""
+    words = " ".join(re.sub(r"[^\w]|_", " ", name).split())
     return (words[:1].upper() + words[1:])[:200] or "Competition"
 
 

@@ -127,6 +127,11 @@ def _unused(names: Mapping[str, object] | list[str]) -> tuple[str, ...]:
     return tuple(name for name in names if not _belongs(name) and not PurePosixPath(name).name.startswith("."))
 
 
+def read_files(files: Mapping[str, bytes]) -> Bundle:
+    """The competition whose folder would hold these files. Raises BadBundle with every problem found."""
+    return bundle_of(files, (), Problems())
+
+
 def bundle_of(files: Mapping[str, bytes], unused: tuple[str, ...], problems: Problems) -> Bundle:
     for name in (toml.FILE, SOLUTION, *PUBLIC_FILES):
         if name not in files:
