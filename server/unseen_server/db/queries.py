@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from unseen_server.db.models import (
     Announcement,
@@ -19,21 +21,26 @@ from unseen_server.db.models import (
     Enrolment,
     Extension,
     FailedSignIn,
+    OneTimeLink,
     HeldFile,
     Page,
     PrivateScore,
     PrivateStanding,
     Rejection,
     Score,
+    SsoIdentity,
     Standing,
     StoredFile,
     Submission,
     SubmittedFile,
     Team,
+    TeamInvitation,
     TeamMember,
     Token,
     User,
 )
+
+VALUES_AT_ONCE = 5000
 
 # people and courses
 
@@ -50,6 +57,35 @@ def user_by_name_or_email(session: Session, username_key: str, email: str) -> Us
 
 def user_with_email(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(User.email == email))
+
+
+def users_by_keys(session: Session, username_keys: Sequence[str]) -> dict[str, User]:
+    """Those of these names that there are, by name."""
+    return {user.username_key: user for user in _users_in(session, User.username_key, username_keys)}
+
+
+def users_by_emails(session: Session, emails: Sequence[str]) -> dict[str, User]:
+    return {user.email: user for user in _users_in(session, User.email, emails) if user.email}
+
+
+def _users_in(session: Session, column: InstrumentedAttribute[Any], values: Sequence[str]) -> Iterator[User]:
+    """A few thousand at a time: a statement cannot hold any number of values."""
+    for begin in range(0, len(values), VALUES_AT_ONCE):
+        yield from session.scalars(select(User).where(column.in_(values[begin : begin + VALUES_AT_ONCE])))
+
+
+def people_of(session: Session, course_id: int) -> Sequence[Row[User, Enrolment]]:
+    """Everybody in a course, with their role."""
+    return session.execute(
+        select(User, Enrolment).join(Enrolment, Enrolment.user_id == User.id).where(Enrolment.course_id == course_id)
+    ).all()
+
+
+def locked_user(session: Session, user_id: int) -> User:
+    """The person's row as it is now, held until the transaction ends."""
+    return session.scalars(
+        select(User).where(User.id == user_id).with_for_update().execution_options(populate_existing=True)
+    ).one()
 
 
 def roles_of(session: Session, user_id: int) -> Sequence[Row[Enrolment, Course]]:
@@ -78,6 +114,37 @@ def browser_session_with_digest(session: Session, digest: str) -> Row[BrowserSes
 
 def browser_sessions_of(session: Session, user_id: int) -> Sequence[BrowserSession]:
     return session.scalars(select(BrowserSession).where(BrowserSession.user_id == user_id)).all()
+
+
+def link_with_digest(session: Session, digest: str) -> Row[OneTimeLink, User] | None:
+    return session.execute(
+        select(OneTimeLink, User)
+        .join(User)
+        .where(OneTimeLink.digest == digest)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def people_without_password(session: Session, course_id: int) -> Sequence[User]:
+    """Everybody in the course who could sign in if they had one."""
+    return session.scalars(
+        select(User)
+        .join(Enrolment)
+        .where(Enrolment.course_id == course_id, User.password_hash.is_(None), User.disabled_at.is_(None))
+        .order_by(User.id)
+    ).all()
+
+
+def course_with_join_code(session: Session, code: str) -> Course | None:
+    return session.scalar(select(Course).where(Course.join_code == code))
+
+
+def identity(session: Session, issuer: str, subject: str) -> SsoIdentity | None:
+    return session.get(SsoIdentity, (issuer, subject))
+
+
+def identities_of(session: Session, user_id: int) -> Sequence[SsoIdentity]:
+    return session.scalars(select(SsoIdentity).where(SsoIdentity.user_id == user_id)).all()
 
 
 def failed_sign_ins_since(session: Session, subject: str, since: datetime) -> int:
@@ -131,6 +198,16 @@ def announcements_of(session: Session, competition_id: int) -> Sequence[Announce
     ).all()
 
 
+def baselines_of(session: Session, competition_id: int) -> Sequence[Row[Team, Submission]]:
+    """The baselines with their one submission, in the order they were placed."""
+    return session.execute(
+        select(Team, Submission)
+        .join(Submission, Submission.team_id == Team.id)
+        .where(Team.competition_id == competition_id, Team.kind == "baseline")
+        .order_by(Submission.id)
+    ).all()
+
+
 def files_of(session: Session, competition_id: int) -> Sequence[CompetitionFile]:
     return session.scalars(
         select(CompetitionFile).where(CompetitionFile.competition_id == competition_id).order_by(CompetitionFile.name)
@@ -177,12 +254,71 @@ def teams_by_id(session: Session, competition_id: int) -> dict[int, Team]:
     return {team.id: team for team in teams}
 
 
-def members_of_teams(session: Session, competition_id: int) -> dict[int, list[str]]:
-    """Display names of the members of every team."""
+def members_of(session: Session, team_id: int) -> Sequence[Row[User, datetime]]:
+    """A team's members, who joined first first, each with when they joined."""
+    return session.execute(
+        select(User, TeamMember.joined_at)
+        .join(TeamMember, TeamMember.user_id == User.id)
+        .where(TeamMember.team_id == team_id)
+        .order_by(TeamMember.joined_at, User.id)
+    ).all()
+
+
+def invitations_of(session: Session, team_id: int) -> Sequence[Row[TeamInvitation, User, str]]:
+    """Whom a team has asked to join, the earliest first, each with the display name of who asked."""
+    inviter = aliased(User)
+    return session.execute(
+        select(TeamInvitation, User, inviter.display_name)
+        .join(User, User.id == TeamInvitation.user_id)
+        .join(inviter, inviter.id == TeamInvitation.invited_by)
+        .where(TeamInvitation.team_id == team_id)
+        .order_by(TeamInvitation.at, TeamInvitation.user_id)
+    ).all()
+
+
+def invitations_to(session: Session, competition_id: int, user_id: int) -> Sequence[Row[TeamInvitation, Team, str]]:
+    """Which teams of a competition ask a person to join, the earliest first, each with the name of who asked."""
+    return session.execute(
+        select(TeamInvitation, Team, User.display_name)
+        .join(Team, Team.id == TeamInvitation.team_id)
+        .join(User, User.id == TeamInvitation.invited_by)
+        .where(Team.competition_id == competition_id, TeamInvitation.user_id == user_id)
+        .order_by(TeamInvitation.at, TeamInvitation.team_id)
+    ).all()
+
+
+def student_named(session: Session, course_id: int, username_key: str, email: str) -> User | None:
+    """The student of this course with that name or, where no one has it, with that address."""
+    found = session.scalars(
+        select(User)
+        .join(Enrolment, Enrolment.user_id == User.id)
+        .where(
+            Enrolment.course_id == course_id,
+            Enrolment.role == "student",
+            User.disabled_at.is_(None),
+            or_(User.username_key == username_key, User.email == email),
+        )
+    ).all()
+    return next((user for user in found if user.username_key == username_key), found[0] if found else None)
+
+
+def student_team_names(session: Session, competition_id: int) -> Sequence[str]:
+    return session.scalars(
+        select(Team.name).where(Team.competition_id == competition_id, Team.kind == "student").order_by(Team.name)
+    ).all()
+
+
+def members_of_teams(
+    session: Session, competition_id: int, team_ids: Sequence[int] | None = None
+) -> dict[int, list[str]]:
+    """Display names of the members of every team, or of these teams."""
     rows = session.execute(
         select(TeamMember.team_id, User.display_name)
         .join(User, User.id == TeamMember.user_id)
-        .where(TeamMember.competition_id == competition_id)
+        .where(
+            TeamMember.competition_id == competition_id,
+            *([] if team_ids is None else [TeamMember.team_id.in_(team_ids)]),
+        )
         .order_by(TeamMember.team_id, User.id)
     )
     members: dict[int, list[str]] = {}
@@ -212,6 +348,82 @@ def used_in_total(session: Session, team_id: int) -> int:
     return session.scalar(select(func.count()).where(Submission.team_id == team_id)) or 0
 
 
+def student_submissions(session: Session, competition_id: int) -> int:
+    """How many files students' teams have submitted, late and withdrawn ones too."""
+    counted = select(func.count()).select_from(Submission).join(Team, Team.id == Submission.team_id)
+    return session.scalar(counted.where(Submission.competition_id == competition_id, Team.kind == "student")) or 0
+
+
+def student_submissions_by_day(session: Session, competition_id: int) -> dict[date, int]:
+    rows = session.execute(
+        select(Submission.quota_day, func.count())
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.competition_id == competition_id, Team.kind == "student")
+        .group_by(Submission.quota_day)
+    )
+    return {day: count for day, count in rows}
+
+
+def last_submission_at(session: Session, competition_id: int) -> datetime | None:
+    return session.scalar(select(func.max(Standing.last_submission_at)).where(
+        Standing.competition_id == competition_id, Standing.ranked.is_(True)
+    ))
+
+
+def rejections_counted(session: Session, competition_id: int) -> int:
+    return session.scalar(select(func.count()).where(Rejection.competition_id == competition_id)) or 0
+
+
+def students_enrolled(session: Session, course_id: int) -> int:
+    return (
+        session.scalar(select(func.count()).where(Enrolment.course_id == course_id, Enrolment.role == "student")) or 0
+    )
+
+
+def teams_beyond_today(session: Session, competition_id: int, day: date, limit: int) -> int:
+    """How many students' teams have used at least so many slots of the day."""
+    used = (
+        select(Submission.team_id)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.competition_id == competition_id, Submission.quota_day == day, Team.kind == "student")
+        .group_by(Submission.team_id)
+        .having(func.count() >= limit)
+    )
+    return session.scalar(select(func.count()).select_from(used.subquery())) or 0
+
+
+def teams_beyond_total(session: Session, competition_id: int, limit: int) -> int:
+    """How many students' teams have submitted at least so often."""
+    used = (
+        select(Submission.team_id)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.competition_id == competition_id, Team.kind == "student")
+        .group_by(Submission.team_id)
+        .having(func.count() >= limit)
+    )
+    return session.scalar(select(func.count()).select_from(used.subquery())) or 0
+
+
+def teams_with_more_finals(session: Session, competition_id: int, limit: int) -> Sequence[int]:
+    """Teams that have chosen more final submissions than so many."""
+    return session.scalars(
+        select(Submission.team_id)
+        .where(Submission.competition_id == competition_id, Submission.selected.is_(True))
+        .group_by(Submission.team_id)
+        .having(func.count() > limit)
+    ).all()
+
+
+def teams_larger_than(session: Session, competition_id: int, size: int) -> int:
+    larger = (
+        select(TeamMember.team_id)
+        .where(TeamMember.competition_id == competition_id)
+        .group_by(TeamMember.team_id)
+        .having(func.count() > size)
+    )
+    return session.scalar(select(func.count()).select_from(larger.subquery())) or 0
+
+
 def rejections_since(session: Session, competition_id: int, user_id: int, since: datetime) -> Sequence[datetime]:
     return session.scalars(
         select(Rejection.at)
@@ -230,6 +442,18 @@ def submissions_of_team(
         .where(Submission.team_id == team_id)
         .order_by(Submission.id.desc())
         .limit(limit)
+    ).all()
+
+
+def quota_days_of(session: Session, team_id: int) -> Sequence[date]:
+    """The quota days on which a team has submitted."""
+    return session.scalars(select(Submission.quota_day).where(Submission.team_id == team_id).distinct()).all()
+
+
+def selected_of_team(session: Session, team_id: int) -> Sequence[int]:
+    """The submissions a team has chosen as final."""
+    return session.scalars(
+        select(Submission.id).where(Submission.team_id == team_id, Submission.selected.is_(True))
     ).all()
 
 
@@ -298,6 +522,88 @@ def finalists(
 
 
 # boards
+
+
+def public_places(
+    session: Session, competition_id: int, direction: str, limit: int | None = None
+) -> Sequence[Row[int, bool, float | None, int | None]]:
+    """Who has a score, best first, ties to teams before baselines and then to the earlier (core/ranking.board).
+
+    It reads one standing per team and never a submission, so it costs the same however much was submitted.
+    """
+    score = Standing.score.asc() if direction == "lower" else Standing.score.desc()
+    return session.execute(
+        select(Standing.team_id, Standing.ranked, Standing.score, Standing.submission_id)
+        .join(Team, Team.id == Standing.team_id)
+        .where(Standing.competition_id == competition_id, _is_a_number(Standing.score), Team.kind != "staff")
+        .order_by(score, Standing.ranked.desc(), Standing.submission_id)
+        .limit(limit)
+    ).all()
+
+
+def private_places(
+    session: Session, competition_id: int, limit: int | None = None
+) -> Sequence[Row[int, int | None, float, int | None, float | None]]:
+    """The private board as the reveal wrote it, with each team's rank and score on the public one."""
+    return session.execute(
+        select(
+            PrivateStanding.team_id,
+            PrivateStanding.rank,
+            PrivateStanding.score,
+            PrivateStanding.public_rank,
+            Standing.score.label("public_score"),
+        )
+        .outerjoin(Standing, Standing.team_id == PrivateStanding.team_id)
+        .where(PrivateStanding.competition_id == competition_id, _is_a_number(PrivateStanding.score))
+        .order_by(PrivateStanding.position)
+        .limit(limit)
+    ).all()
+
+
+def _is_a_number(score: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """Only finite scores rank: SQLite would keep any text in this column, PostgreSQL a NaN."""
+    return score.between(-sys.float_info.max, sys.float_info.max)
+
+
+def standing_teams(
+    session: Session, team_ids: Sequence[int]
+) -> Sequence[Row[int, str, str, str | None, int, datetime | None]]:
+    """What a board shows of these teams besides their place, in any order."""
+    return session.execute(
+        select(Team.id, Team.name, Team.kind, Team.tier, Standing.entries, Standing.last_submission_at)
+        .join(Standing, Standing.team_id == Team.id)
+        .where(Team.id.in_(team_ids))
+    ).all()
+
+
+def team_name_keys(session: Session, competition_id: int) -> Sequence[Row[int, str]]:
+    return session.execute(select(Team.id, Team.name_key).where(Team.competition_id == competition_id)).all()
+
+
+def public_baselines(session: Session, competition_id: int) -> Sequence[Row[str, float | None]]:
+    return session.execute(
+        select(Team.name, Standing.score)
+        .join(Standing, Standing.team_id == Team.id)
+        .where(Team.competition_id == competition_id, Team.kind == "baseline", _is_a_number(Standing.score))
+    ).all()
+
+
+def shown_over_time(
+    session: Session, competition_id: int, key_version: int, team_ids: Sequence[int]
+) -> Sequence[Row[int, datetime, float | None]]:
+    """Every submission of these teams that counts, in order: team, when, and what was shown of its public score."""
+    return session.execute(
+        select(Submission.team_id, Submission.submitted_at, Score.shown)
+        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .where(
+            Submission.competition_id == competition_id,
+            Submission.team_id.in_(team_ids),
+            Submission.late.is_(False),
+            Submission.withdrawn_at.is_(None),
+            _is_a_number(Score.shown),
+        )
+        .order_by(Submission.id)
+    ).all()
 
 
 def public_board(
@@ -432,6 +738,16 @@ def extensions_of(session: Session, competition_id: int) -> Sequence[Row[Extensi
         .where(Extension.competition_id == competition_id)
         .order_by(Extension.id.desc())
     ).all()
+
+
+def people_of_course(session: Session, course_id: int, text: str, key: str) -> Sequence[User]:
+    """Whoever of the course has this user name (by its key); else this e-mail address, student id or display name."""
+    enrolled = select(User).join(Enrolment, Enrolment.user_id == User.id).where(Enrolment.course_id == course_id)
+    by_name = session.scalars(enrolled.where(User.username_key == key)).all()
+    if by_name:
+        return by_name
+    meant = or_(User.email == text.lower(), User.student_id == text, User.display_name == text)
+    return session.scalars(enrolled.where(meant).order_by(User.id)).all()
 
 
 def running_extensions(session: Session, competition_id: int, now: datetime) -> Sequence[Row[Extension, User]]:
