@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from unseen_server.cli.common import ACTOR, answer, database, format_option, note, now
+from unseen_server.cli.common import answer, database, format_option, note, now
 from unseen_server.services import rosters
+from unseen_server.services.accounts import SERVER
 
 
 @click.group()
@@ -21,10 +22,14 @@ def roster() -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @format_option
 def import_(course: str, file: Path, dry_run: bool, style: str) -> None:
-    """Enrol everybody in FILE (username,email,name,student_id[,display_name]); all or nothing, repeatable."""
+    """Enrol everybody in FILE (username,email,name,student_id[,display_name]); all or nothing, repeatable.
+
+    Columns may stand in any order and be called as Canvas, NTU COOL or Moodle call them; without a user name it is made
+    from the student id or the e-mail address.
+    """
     with database() as db:
         report = rosters.import_roster(
-            db, course=course, content=file.read_bytes(), dry_run=dry_run, now=now(), actor=ACTOR
+            db, course=course, content=file.read_bytes(), dry_run=dry_run, principal=SERVER, now=now()
         )
     new, enrolled, known = len(report.added), len(report.enrolled), len(report.unchanged)
     answer(
@@ -32,5 +37,7 @@ def import_(course: str, file: Path, dry_run: bool, style: str) -> None:
         report,
         f"{'Would enrol' if dry_run else 'Enrolled'} {enrolled} people, {new} of them new; {known} were there already.",
     )
+    for one in report.differences:
+        note(f"{one.username}: {one.field} is “{one.known}” here and “{one.given}” in the list; nothing was changed.")
     if new and not dry_run:
         note("They sign in with what you give them: `unseen-server user password NAME` or `token issue NAME`.")

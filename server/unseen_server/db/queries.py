@@ -751,12 +751,16 @@ def people_of_course(session: Session, course_id: int, text: str, key: str) -> S
 
 
 def running_extensions(session: Session, competition_id: int, now: datetime) -> Sequence[Row[Extension, User]]:
-    """Those with time left, the last to end first."""
+    """Those with time left, the last to end first; none where the competition was closed for everybody."""
     return session.execute(
         select(Extension, User)
         .join(User, User.id == Extension.user_id)
+        .join(Competition, Competition.id == Extension.competition_id)
         .where(
-            Extension.competition_id == competition_id, Extension.withdrawn_at.is_(None), Extension.until >= now
+            Extension.competition_id == competition_id,
+            Extension.withdrawn_at.is_(None),
+            Extension.until >= now,
+            Competition.closed_at.is_(None),
         )
         .order_by(Extension.until.desc(), Extension.id)
     ).all()

@@ -11,6 +11,7 @@ from unseen_server.core.errors import BadRequest, Conflict, NotFound
 from unseen_server.db import queries
 from unseen_server.db.models import Course
 from unseen_server.services import audit, names
+from unseen_server.services.accounts import Principal
 
 
 def add_course(session: Session, slug: str, *, title: str, time_zone: str, now: datetime, actor: str) -> Course:
@@ -33,6 +34,19 @@ def course_named(session: Session, slug: str) -> Course:
         known = [course.slug for course in queries.all_courses(session)]
         advice = names.did_you_mean(slug, known) or f"Add it with `unseen-server course add {names.printable(slug)}`."
         raise NotFound(what=f"course “{names.printable(slug)}”", advice=advice)
+    return course
+
+
+def staffed(session: Session, slug: str, principal: Principal) -> Course:
+    """The course, if this person is an assistant or instructor of it."""
+    course = course_named(session, slug)
+    principal.need_staff(course)
+    return course
+
+
+def instructed(session: Session, slug: str, principal: Principal) -> Course:
+    course = course_named(session, slug)
+    principal.need_instructor(course)
     return course
 
 
