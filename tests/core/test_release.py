@@ -198,7 +198,7 @@ def test_the_ladder_is_named_and_comes_later():
 )
 def test_the_leak_ratio_has_a_colour_and_a_meaning(ratio, level):
     assert leak_level(ratio) == level
-    assert leak_meaning(ratio).endswith(".")
+    assert str(leak_meaning(ratio)).endswith(".")
 
 
 def test_the_leak_ratio_is_submissions_per_public_row():

@@ -141,14 +141,14 @@ def test_advice_counts_what_a_team_may_submit():
 
 def test_advice_warns_of_too_few_public_rows_and_names_a_total_limit_that_helps():
     a = advice(1000, days=14, daily_limit=5, n_public=300)
-    assert "at least 700 rows" in a.warnings[0]
-    assert "total_limit of 30" in a.warnings[0]
+    assert "at least 700 rows" in str(a.warnings[0])
+    assert "total_limit of 30" in str(a.warnings[0])
     assert advice(1000, days=14, daily_limit=5, n_public=300, total_limit=30).warnings == ()
 
 
 def test_advice_warns_of_a_small_private_part_and_of_a_hopeless_public_one():
-    assert "fewer private rows (30)" in advice(100, days=1, daily_limit=1, n_public=70).warnings[0]
-    assert "fewer than 200" in advice(100, days=1, daily_limit=1, n_public=70).warnings[1]
+    assert "fewer private rows (30)" in str(advice(100, days=1, daily_limit=1, n_public=70).warnings[0])
+    assert "fewer than 200" in str(advice(100, days=1, daily_limit=1, n_public=70).warnings[1])
 
 
 def test_small_test_sets_keep_more_rows_private():

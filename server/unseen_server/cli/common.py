@@ -55,7 +55,7 @@ def format_option(command: F) -> F:
 def answer(style: str, value: Any, text: str) -> None:
     """Print the answer on stdout: `text` for people, `value` for programs."""
     if style == "json":
-        click.echo(json.dumps(msgspec.to_builtins(value), ensure_ascii=False))
+        click.echo(json.dumps(msgspec.to_builtins(value, enc_hook=str), ensure_ascii=False))
     elif text:
         click.echo(text)
 

@@ -19,6 +19,7 @@ from unseen_server.core.fast_path import BLOCK, read_block
 from unseen_server.core.file_sentences import more, problem, shown
 from unseen_server.core.metrics import Floats
 from unseen_server.core.number_problems import NUMBER, is_grouped, why_no_number
+from unseen_server.core.sentences import N_, say
 
 MOST_OF_A_KIND = 20
 MOST_PROBLEMS = 100_000  # then reading stops: the next ones would cost time and say nothing new
@@ -28,32 +29,32 @@ _ID_AT_START = re.compile(r'[\s"]*([^,;|"\s\0]*)')
 _BOM = b"\xef\xbb\xbf"
 
 _MAGIC = (
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"%PDF", "a PDF document"),
-    (b"PAR1", "a Parquet file"),
-    (b"ARROW1", "an Arrow (Feather) file"),
-    (b"\x93NUMPY", "a NumPy array"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x80\x02", "a Python pickle"),
-    (b"\x80\x03", "a Python pickle"),
-    (b"\x80\x04", "a Python pickle"),
-    (b"\x80\x05", "a Python pickle"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"7z\xbc\xaf", "a 7-Zip archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"{\\rtf", "a rich-text document"),
-    (b"<!DOCTYPE", "a web page"),
-    (b"<html", "a web page"),
+    (b"\x89PNG", N_("a PNG picture")),
+    (b"\xff\xd8\xff", N_("a JPEG picture")),
+    (b"GIF8", N_("a GIF picture")),
+    (b"%PDF", N_("a PDF document")),
+    (b"PAR1", N_("a Parquet file")),
+    (b"ARROW1", N_("an Arrow (Feather) file")),
+    (b"\x93NUMPY", N_("a NumPy array")),
+    (b"\x89HDF", N_("an HDF5 file")),
+    (b"SQLite format 3\0", N_("an SQLite database")),
+    (b"\xd0\xcf\x11\xe0", N_("an old Excel workbook")),
+    (b"\x80\x02", N_("a Python pickle")),
+    (b"\x80\x03", N_("a Python pickle")),
+    (b"\x80\x04", N_("a Python pickle")),
+    (b"\x80\x05", N_("a Python pickle")),
+    (b"\x1f\x8b", N_("a gzip archive")),
+    (b"PK\x03\x04", N_("a zip archive")),
+    (b"BZh", N_("a bzip2 archive")),
+    (b"\xfd7zXZ", N_("an xz archive")),
+    (b"7z\xbc\xaf", N_("a 7-Zip archive")),
+    (b"Rar!", N_("a RAR archive")),
+    (b"\x28\xb5\x2f\xfd", N_("a Zstandard archive")),
+    (b"{\\rtf", N_("a rich-text document")),
+    (b"<!DOCTYPE", N_("a web page")),
+    (b"<html", N_("a web page")),
 )
-_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_DELIMITERS = {";": N_("semicolons"), "\t": N_("tabs"), "|": N_("bars")}
 
 
 class _Problems:
@@ -122,7 +123,7 @@ def _as_text(data: bytes | bytearray, expected: Expected, found: _Problems) -> b
         return b""
     what = next((what for magic, what in _MAGIC if data.startswith(magic)), None)
     if what and not data.startswith(expected.header.encode()):
-        found.add("not_text", what=what)
+        found.add("not_text", what=say(what))
         return b""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or data[:64].count(0) * 3 > len(data[:64]):
         found.add("utf_16")
@@ -229,7 +230,9 @@ class _Reader:
         expected = self.expected
         delimiter = _delimiter(line)
         if delimiter != ",":
-            self.found.add("delimiter.header", line=number, delimiter=_DELIMITERS[delimiter], header=expected.header)
+            self.found.add(
+                "delimiter.header", line=number, delimiter=say(_DELIMITERS[delimiter]), header=expected.header
+            )
         names = _fields(line, delimiter)
         wanted = [expected.id_column, expected.target_column]
         if names == wanted:
@@ -265,7 +268,7 @@ class _Reader:
     def _wrong_width(self, number: int, line: str, fields: list[str], width: int) -> None:
         other = _delimiter(line)
         if len(fields) == 1 and other != ",":
-            self._unreadable("delimiter", number, line, delimiter=_DELIMITERS[other])
+            self._unreadable("delimiter", number, line, delimiter=say(_DELIMITERS[other]))
             return
         kind = "short_row" if len(fields) < width else "long_row"
         values = {"count": len(fields), "wanted": width, "header": self.expected.header}

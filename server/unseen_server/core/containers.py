@@ -9,13 +9,14 @@ from typing import IO, Any
 
 from unseen_server.core.errors import BadFile, FileTooLarge, Problem, UnsupportedFile
 from unseen_server.core.file_sentences import problem, shown
+from unseen_server.core.sentences import N_, say
 
 _CHUNK = 1 << 16  # bytes fed to the decompressor at a time
 _MOST_GZIP_MEMBERS = 10_000  # each costs a copy of the chunk behind it
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK"
 _ORDINARY = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # zipfile unpacks the others without a limit
-_KINDS = {".csv": "a plain CSV file", ".csv.gz": "a gzip file", ".zip": "a zip archive"}
+_KINDS = {".csv": N_("a plain CSV file"), ".csv.gz": N_("a gzip file"), ".zip": N_("a zip archive")}
 
 
 def unpack(data: bytes, file_name: str, limit: int) -> bytes | bytearray:
@@ -26,11 +27,11 @@ def unpack(data: bytes, file_name: str, limit: int) -> bytes | bytearray:
     """
     named = next((suffix for suffix in _KINDS if file_name.lower().endswith(suffix)), None)
     if named is None:
-        raise UnsupportedFile(file_name=shown(file_name) or "A file without a name")
+        raise UnsupportedFile(file_name=shown(file_name) or say("A file without a name"))
     found = _container(data)
     if found != named:
-        kind = "an Excel workbook" if _is_workbook(data) else _KINDS[found]
-        raise _bad("wrong_name", file_name=shown(file_name), named=_KINDS[named], found=kind, suffix=found)
+        kind = say("an Excel workbook") if _is_workbook(data) else say(_KINDS[found])
+        raise _bad("wrong_name", file_name=shown(file_name), named=say(_KINDS[named]), found=kind, suffix=found)
     if found == ".csv":
         if len(data) > limit:
             raise too_large(limit)
@@ -41,7 +42,7 @@ def unpack(data: bytes, file_name: str, limit: int) -> bytes | bytearray:
 def too_large(limit: int) -> FileTooLarge:
     return FileTooLarge(
         limit=f"{limit / 2**20:.1f} MiB",
-        advice="No valid file here is that large: one row for each test id, numbers of at most 40 characters.",
+        advice=say("No valid file here is that large: one row for each test id, numbers of at most 40 characters."),
     )
 
 
@@ -95,7 +96,7 @@ def _unzip(data: bytes, limit: int) -> bytearray:
 def _only_csv(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     members = [member for member in archive.infolist() if not _is_litter(member)]
     if any(member.filename == "[Content_Types].xml" for member in members):
-        raise _bad("not_text", what="an Excel workbook")
+        raise _bad("not_text", what=say("an Excel workbook"))
     if not members:
         raise _bad("empty_archive")
     if len(members) > 1:

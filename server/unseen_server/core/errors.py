@@ -14,7 +14,10 @@ Refusal
 │   ├── NotEnrolled
 │   └── StaffOnly
 ├── NotFound                also for what belongs to somebody else
+├── DeadLink                a one-time link that was used, has expired or never was one
+├── UnknownJoinCode
 ├── Conflict
+│   ├── NameTaken
 │   ├── NotOpenYet
 │   ├── DeadlinePassed
 │   └── WrongPhase
@@ -24,6 +27,7 @@ Refusal
 │   ├── TotalLimitReached
 │   ├── TooManyRejected
 │   └── TooManyAttempts
+├── Unreachable             another server that is needed did not do its part: mail, single sign-on
 ├── Busy                    try again in a moment; nothing was counted
 └── StorageFull
 
@@ -173,9 +177,32 @@ class NotFound(Refusal):
     template = N_("There is no {what} here. {advice}")
 
 
+class DeadLink(Refusal):
+    code = "dead_link"
+    template = N_(
+        "This link no longer works: it was used, it has expired, or a newer one was made. "
+        "If you have a password, sign in with it; else ask your course staff for a new link."
+    )
+
+
+class UnknownJoinCode(Refusal):
+    code = "unknown_join_code"
+    template = N_(
+        "No course can be joined with this code. Check it letter by letter, or ask your course staff for the present one."
+    )
+
+
 class Conflict(Refusal):
     code = "conflict"
     template = "{reason}"
+
+
+class NameTaken(Conflict):
+    code = "name_taken"
+    template = N_(
+        "This user name or e-mail address is taken. If it is yours, sign in and enter the code again; "
+        "else choose another one."
+    )
 
 
 class NotOpenYet(Conflict):
@@ -238,7 +265,12 @@ class TooManyRejected(LimitReached):
 
 class TooManyAttempts(LimitReached):
     code = "too_many_attempts"
-    template = N_("Too many failed sign-ins. Wait {wait} and try again.")
+    template = N_("Too many attempts. Wait {wait} and try again.")
+
+
+class Unreachable(Refusal):
+    code = "unreachable"
+    template = "{reason}"
 
 
 class Busy(Refusal):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from unseen_server.core.errors import BadRequest
 from unseen_server.core.ranking import Direction, better
+from unseen_server.core.sentences import N_, Sentence, say
 
 # Metrics that are the mean of per-row losses have a standard error, from which their grid follows.
 MEANS = frozenset({"mse", "mae"})
@@ -91,9 +92,11 @@ def check_release(release: str) -> None:
 
 def _release(name: str) -> Callable[[float, Constants], float]:
     if name == "ladder":
-        raise BadRequest(reason='The ladder release comes later. Choose release = "rounded" (or "full") for now.')
+        raise BadRequest(reason=say('The ladder release comes later. Choose release = "rounded" (or "full") for now.'))
     if name not in RELEASES:
-        raise BadRequest(reason=f"There is no release “{name}”. Choose one of: {', '.join(RELEASES)}.")
+        raise BadRequest(
+            reason=say("There is no release “{name}”. Choose one of: {known}.", name=name, known=", ".join(RELEASES))
+        )
     return RELEASES[name]
 
 
@@ -125,9 +128,9 @@ RELEASES: dict[str, Callable[[float, Constants], float]] = {"full": _full, "roun
 
 Level = Literal["green", "amber", "red"]
 _MEANING: dict[Level, str] = {
-    "green": "The public scores give away little about the public rows.",
-    "amber": "A determined team can fit the public rows noticeably: trust the private board, not the public one.",
-    "red": "A team can fit the public rows almost at will: the public board says little about who is best.",
+    "green": N_("The public scores give away little about the public rows."),
+    "amber": N_("A determined team can fit the public rows noticeably: trust the private board, not the public one."),
+    "red": N_("A team can fit the public rows almost at will: the public board says little about who is best."),
 }
 
 
@@ -141,6 +144,6 @@ def leak_level(ratio: float) -> Level:
     return "green" if ratio <= 0.1 else "amber" if ratio <= 0.3 else "red"
 
 
-def leak_meaning(ratio: float) -> str:
+def leak_meaning(ratio: float) -> Sentence:
     """One sentence for the page."""
-    return _MEANING[leak_level(ratio)]
+    return say(_MEANING[leak_level(ratio)])

@@ -10,7 +10,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from unseen_server.core.errors import BadRequest, DeadlinePassed, NotOpenYet
-from unseen_server.core.sentences import N_
+from unseen_server.core.sentences import N_, Either, Sentence, say
 
 
 class Phase(StrEnum):
@@ -57,16 +57,16 @@ def admit(timetable: Timetable, received_at: datetime) -> bool:
     now = phase(timetable, received_at)
     if now is Phase.DRAFT:
         begins = max((t for t in (timetable.starts_at, timetable.launched_at) if t is not None), default=None)
-        starts = "when the course staff launch it" if begins is None else both_zones(begins, timetable.time_zone)
+        starts = say("when the course staff launch it") if begins is None else Moment(begins, timetable.time_zone)
         raise NotOpenYet(starts=starts, starts_at=begins)
     if now is Phase.OPEN:
         return False
     if not timetable.late_submissions:
         end = min(t for t in (timetable.deadline, timetable.closed_at, timetable.revealed_at) if t is not None)
         raise DeadlinePassed(
-            deadline=both_zones(end, timetable.time_zone),
+            deadline=Moment(end, timetable.time_zone),
             deadline_at=end,
-            advice="If you have a reason, ask the course staff for an extension.",
+            advice=say("If you have a reason, ask the course staff for an extension."),
         )
     return True
 
@@ -80,14 +80,19 @@ def checked_zone(name: str) -> ZoneInfo:
     """The IANA time zone of that name; BadRequest, with the nearest names, for any other."""
     if name in _names():
         return ZoneInfo(name)
-    near = _near(name)
-    advice = f"Did you mean {' or '.join(near)}?" if near else "Write one such as Asia/Taipei, Europe/Berlin or UTC."
-    raise BadRequest(reason=f"“{name[:64]}” is not an IANA time zone. {advice}")
+    raise BadRequest(reason=say("“{name}” is not an IANA time zone. {advice}", name=name[:64], advice=_advice(name)))
 
 
 @cache
 def _names() -> frozenset[str]:
     return frozenset(available_timezones()) - {"Factory", "localtime"}
+
+
+def _advice(name: str) -> Sentence:
+    near = _near(name)
+    if near:
+        return say("Did you mean {names}?", names=Either(near))
+    return say("Write one such as Asia/Taipei, Europe/Berlin or UTC.")
 
 
 def _near(name: str) -> list[str]:
@@ -108,7 +113,9 @@ def local_to_utc(moment: datetime | str, time_zone: str) -> datetime:
     """
     naive = _parsed(moment) if isinstance(moment, str) else moment
     if not 1900 <= naive.year < 9999:  # an offset must not lead out of the calendar
-        raise BadRequest(reason=f"{naive:%Y-%m-%d} is too far away. Write a date such as 2026-12-01 23:59.")
+        raise BadRequest(
+            reason=say("{date} is too far away. Write a date such as 2026-12-01 23:59.", date=f"{naive:%Y-%m-%d}")
+        )
     if naive.tzinfo is not None:
         return naive.astimezone(UTC)
     later = naive.replace(tzinfo=checked_zone(time_zone), fold=1)
@@ -118,8 +125,12 @@ def local_to_utc(moment: datetime | str, time_zone: str) -> datetime:
             naive.replace(tzinfo=checked_zone(time_zone), fold=0).astimezone(UTC).astimezone(checked_zone(time_zone))
         )
         raise BadRequest(
-            reason=f"{naive:%Y-%m-%d %H:%M} does not exist in {time_zone}: the clocks are set forward over it. "
-            f"Write {earlier:%Y-%m-%d %H:%M}, for example."
+            reason=say(
+                "{time} does not exist in {zone}: the clocks are set forward over it. Write {write}, for example.",
+                time=f"{naive:%Y-%m-%d %H:%M}",
+                zone=time_zone,
+                write=f"{earlier:%Y-%m-%d %H:%M}",
+            )
         )
     return instant
 
@@ -128,9 +139,15 @@ def _parsed(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise BadRequest(reason=f"“{text[:64]}” is not a date and time. Write it like 2026-12-01 23:59.") from None
+        raise BadRequest(
+            reason=say("“{text}” is not a date and time. Write it like 2026-12-01 23:59.", text=text[:64])
+        ) from None
     if moment.time() == time() and ":" not in text:
-        raise BadRequest(reason=f"“{text[:64]}” has no time of day. Write it like {moment:%Y-%m-%d} 23:59.")
+        raise BadRequest(
+            reason=say(
+                "“{text}” has no time of day. Write it like {date} 23:59.", text=text[:64], date=f"{moment:%Y-%m-%d}"
+            )
+        )
     return moment
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -12,17 +12,40 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
     return text
 
 
-@dataclass(frozen=True, slots=True)
 class Sentence:
-    """A template and its values, which may be sentences themselves. `str()` says it in English."""
+    """A template and its values, which may be sentences themselves. `str()` says it in English.
 
-    template: str
-    values: Mapping[str, Any] = field(default_factory=dict)
+    No dataclass, so that what writes JSON does not take it for a record but asks how it is said.
+    """
+
+    __slots__ = ("template", "values")
+
+    def __init__(self, template: str, values: Mapping[str, Any] | None = None) -> None:
+        self.template, self.values = template, values or {}
 
     def __str__(self) -> str:
         return self.template.format(**self.values)
+
+    def __repr__(self) -> str:
+        return f"Sentence({self.template!r}, {self.values!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sentence) and (self.template, self.values) == (other.template, other.values)
+
+    def __hash__(self) -> int:
+        return hash(self.template)
 
 
 def say(template: str, /, **values: Any) -> Sentence:
     """A sentence to be said in the reader's language: `say("There is no {what}.", what=...)`."""
     return Sentence(template, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Words of which one is meant: “Asia/Taipei or Asia/Tokyo”."""
+
+    words: Sequence[str]
+
+    def __str__(self) -> str:
+        return " or ".join(self.words)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unseen_server.core.release import Level, leak_level, leak_meaning, leak_ratio
+from unseen_server.core.sentences import Sentence, say
 
 IGNORED, PUBLIC, PRIVATE = 0, 1, 2
 TRAINING = 3  # only in what `split` returns: such a row is no test row
@@ -85,6 +86,20 @@ def split(
     return assignment
 
 
+def drawn_anew(key: AnswerKey, seed: int | None = None) -> AnswerKey:
+    """The same rows with other halves: as many public ones as before, stratified by label; ignored rows stay ignored.
+
+    The seed is secret and random unless given.
+    """
+    rng = np.random.default_rng(secrets.randbits(128) if seed is None else seed)
+    counted = np.flatnonzero(key.usage != IGNORED)
+    by_label = counted[np.lexsort((rng.random(len(counted)), key.labels[counted]))]
+    usage = key.usage.copy()
+    usage[counted] = PRIVATE
+    usage[by_label[_chosen(len(counted), key.n_public, rng)]] = PUBLIC
+    return replace(key, usage=usage)
+
+
 def _chosen(n: int, k: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """k of the positions 0 .. n-1, ascending: an even share of each of (up to) ten consecutive blocks."""
     edges = np.linspace(0, n, min(STRATA, n) + 1).round().astype(np.intp)
@@ -107,12 +122,12 @@ class Advice:
     submissions: int
     leak_ratio: float
     level: Level
-    meaning: str
+    meaning: Sentence
     worst_case_gap: float
     honest_optimism: float | None
     resolution: float | None
     recommended_public_share: float
-    warnings: tuple[str, ...]
+    warnings: tuple[Sentence, ...]
 
 
 def recommended_public_share(n_test: int) -> float:
@@ -159,19 +174,32 @@ def advice(
     )
 
 
-def _warnings(K: int, n_public: int, n_private: int) -> list[str]:
+def _warnings(K: int, n_public: int, n_private: int) -> list[Sentence]:
     found = []
     if n_public < 10 * K:
         found.append(
-            f"A team may make {K} submissions on {n_public} public rows; at least {10 * K} rows are advised. "
-            f"A lower daily_limit, a total_limit of {max(1, n_public // 10)}, or more public rows would help."
+            say(
+                "A team may make {submissions} submissions on {rows} public rows; at least {enough} rows are advised. "
+                "A lower daily_limit, a total_limit of {limit}, or more public rows would help.",
+                submissions=K,
+                rows=n_public,
+                enough=10 * K,
+                limit=max(1, n_public // 10),
+            )
         )
     if n_private < n_public:
         found.append(
-            f"There are fewer private rows ({n_private}) than public ones ({n_public}): decide on the larger part."
+            say(
+                "There are fewer private rows ({private}) than public ones ({public}): decide on the larger part.",
+                private=n_private,
+                public=n_public,
+            )
         )
     if n_public < 200:
         found.append(
-            f"With {n_public} public rows (fewer than 200) no way of showing scores is both safe and informative."
+            say(
+                "With {public} public rows (fewer than 200) no way of showing scores is both safe and informative.",
+                public=n_public,
+            )
         )
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from babel.dates import format_datetime, format_timedelta
+from babel.lists import format_list
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.units import format_unit
@@ -17,7 +18,7 @@ from flask import g, has_request_context, request
 
 from unseen_server.core import limits, schedule
 from unseen_server.core.errors import Problem, Refusal
-from unseen_server.core.sentences import N_, Sentence
+from unseen_server.core.sentences import N_, Either, Sentence
 
 COOKIE = "unseen_language"
 CATALOGUES = Path(__file__).parent / "translations"
@@ -40,6 +41,8 @@ TAIWAN = Language(
     "zh-Hant", "繁體中文", "zh_Hant_TW", "y年M月d日（EEEEE）", "y年M月d日（EEEEE）HH:mm", "y年M月d日（EEEEE）HH:mm:ss"
 )
 LANGUAGES: Mapping[str, Language] = {language.code: language for language in (ENGLISH, TAIWAN)}
+# Whoever reads any Chinese is better served by this one than by English.
+FAMILIES: Mapping[str, Language] = {"en": ENGLISH, "zh": TAIWAN}
 
 # What a value that is a word is called.
 WORDS = {
@@ -69,12 +72,10 @@ def _asked_for() -> Language:
     chosen = (visitor.language if visitor else None) or request.cookies.get(COOKIE, "")
     if chosen in LANGUAGES:
         return LANGUAGES[chosen]
-    for wanted in request.accept_languages.values():
-        # whoever reads any Chinese is better served by this one than by English
-        if wanted.lower().partition("-")[0] == "zh":
-            return TAIWAN
-        if wanted.lower().partition("-")[0] == "en":
-            return ENGLISH
+    for wanted, quality in request.accept_languages:  # the best first
+        family = wanted.lower().partition("-")[0]
+        if quality > 0 and family in FAMILIES:
+            return FAMILIES[family]
     return ENGLISH
 
 
@@ -114,6 +115,11 @@ def _(value: Refusal | Problem) -> str:
 @_spoken.register
 def _(value: schedule.Phase) -> str:
     return gettext(WORDS[value])
+
+
+@_spoken.register
+def _(value: Either) -> str:
+    return str(value) if current() is ENGLISH else format_list(value.words, "or", locale=current().locale)
 
 
 @_spoken.register

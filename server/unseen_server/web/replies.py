@@ -7,16 +7,20 @@ from typing import Any
 import msgspec
 from flask import Response
 
-_encoder = msgspec.json.Encoder()
+from unseen_server.web.languages import tell
+
+VARY = "Authorization, Cookie, Accept-Language"
+
+_encoder = msgspec.json.Encoder(enc_hook=tell)
 
 
 def json_bytes(value: Any) -> bytes:
-    """Dataclasses and dictionaries as JSON; instants in ISO 8601, UTC with a Z."""
+    """Dataclasses and dictionaries as JSON; instants in ISO 8601, UTC with a Z, sentences as they are said."""
     return _encoder.encode(value)
 
 
 def json_reply(value: Any, status: int = 200) -> Response:
     response = Response(json_bytes(value), status, mimetype="application/json")
     response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Vary"] = "Authorization, Cookie"
+    response.headers["Vary"] = VARY
     return response
