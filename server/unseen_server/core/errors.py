@@ -188,7 +188,8 @@ class DeadLink(Refusal):
 class UnknownJoinCode(Refusal):
     code = "unknown_join_code"
     template = N_(
-        "No course can be joined with this code. Check it letter by letter, or ask your course staff for the present one."
+        "No course can be joined with this code. "
+        "Check it letter by letter, or ask your course staff for the present one."
     )
 
 

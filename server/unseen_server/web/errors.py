@@ -22,11 +22,14 @@ STATUS: dict[type[Refusal], int] = {
     errors.WrongPassword: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.DeadLink: 404,
+    errors.UnknownJoinCode: 404,
     errors.Conflict: 409,
     errors.FileTooLarge: 413,
     errors.UnsupportedFile: 415,
     errors.KeyReused: 422,
     errors.LimitReached: 429,
+    errors.Unreachable: 502,
     errors.Busy: 503,
     errors.StorageFull: 507,
 }
@@ -98,7 +101,8 @@ def _http(error: HTTPException) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     """A fault of ours. The person is told that nothing was counted; the log has the rest."""
-    log.exception("unexpected error in %s %s", request.method, request.path, exc_info=error)
+    # the rule and not the path, which may be a one-time link
+    log.exception("unexpected error in %s %s", request.method, request.url_rule, exc_info=error)
     return _refused(errors.Busy())
 
 
