@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from unseen_server.db.models import (
@@ -365,9 +365,11 @@ def student_submissions_by_day(session: Session, competition_id: int) -> dict[da
 
 
 def last_submission_at(session: Session, competition_id: int) -> datetime | None:
-    return session.scalar(select(func.max(Standing.last_submission_at)).where(
-        Standing.competition_id == competition_id, Standing.ranked.is_(True)
-    ))
+    return session.scalar(
+        select(func.max(Standing.last_submission_at)).where(
+            Standing.competition_id == competition_id, Standing.ranked.is_(True)
+        )
+    )
 
 
 def rejections_counted(session: Session, competition_id: int) -> int:
@@ -380,26 +382,15 @@ def students_enrolled(session: Session, course_id: int) -> int:
     )
 
 
-def teams_beyond_today(session: Session, competition_id: int, day: date, limit: int) -> int:
-    """How many students' teams have used at least so many slots of the day."""
-    used = (
-        select(Submission.team_id)
-        .join(Team, Team.id == Submission.team_id)
-        .where(Submission.competition_id == competition_id, Submission.quota_day == day, Team.kind == "student")
-        .group_by(Submission.team_id)
-        .having(func.count() >= limit)
-    )
-    return session.scalar(select(func.count()).select_from(used.subquery())) or 0
-
-
-def teams_beyond_total(session: Session, competition_id: int, limit: int) -> int:
-    """How many students' teams have submitted at least so often."""
+def teams_having_used(session: Session, competition_id: int, slots: int, day: date | None = None) -> int:
+    """How many students' teams have submitted at least so often, on that day or in all."""
     used = (
         select(Submission.team_id)
         .join(Team, Team.id == Submission.team_id)
         .where(Submission.competition_id == competition_id, Team.kind == "student")
+        .where(Submission.quota_day == day if day else true())
         .group_by(Submission.team_id)
-        .having(func.count() >= limit)
+        .having(func.count() >= slots)
     )
     return session.scalar(select(func.count()).select_from(used.subquery())) or 0
 

@@ -18,6 +18,7 @@ from unseen_server.services.accounts import Principal
 
 SHOWN = 40  # rows on the page, the best of those that are open
 
+
 @dataclass(frozen=True)
 class Running:
     """An extension that has not ended: until then the person's team may still submit."""
@@ -122,7 +123,7 @@ def stage(db: Database, *, slug: str, opened: int, principal: Principal, now: da
 def _board(session: Session, competition: Competition, now: datetime) -> Sequence[PrivateStanding]:
     if competition.revealed_at is not None:
         return [standing for standing, _, _ in queries.private_board(session, competition.id)]
-    reveal.check_ended(competition, now)
+    reveal.check_ended(session, competition, now)
     return reveal.private_standings(session, competition)
 
 
@@ -154,7 +155,7 @@ def _places(
 
 
 def _opened_with(board: Sequence[PrivateStanding]) -> list[int]:
-    """The rank with which each row opens: a baseline with the team that has just passed it, any above with the winner."""
+    """The rank with which each row opens: a baseline with the team just above it, one above all with the winner."""
     ranks, above = [], 1
     for standing in board:
         above = standing.rank or above

@@ -27,8 +27,10 @@ from unseen_server.services.keys import LoadedKey, packed, unpacked
 FIRST = 1  # the version of a competition's first answer key
 
 
-def create(db: Database, bundle: Bundle, *, course: str | None, principal: Principal, now: datetime) -> Shown:
-    """Bring a bundle in as a draft, all of it or nothing."""
+def create(
+    db: Database, bundle: Bundle, *, course: str | None, principal: Principal, now: datetime, origin: str = "folder"
+) -> Shown:
+    """Bring a bundle in as a draft, all of it or nothing; the audit says from what it was made."""
     settings, key = bundle.settings, bundle.key
     with db.write() as session:
         home = (
@@ -39,7 +41,9 @@ def create(db: Database, bundle: Bundle, *, course: str | None, principal: Princ
         principal.need_instructor(home)
         if queries.competition_with_course(session, settings.slug):
             raise Conflict(
-                reason=f"There is already a competition “{settings.slug}”. Change the slug in competition.toml."
+                reason=say(
+                    "There is already a competition at the address “{slug}”. Choose another slug.", slug=settings.slug
+                )
             )
         competition = _row(bundle, home, now)
         session.add(competition)
@@ -53,6 +57,7 @@ def create(db: Database, bundle: Bundle, *, course: str | None, principal: Princ
             subject=competition.slug,
             now=now,
             competition=competition,
+            origin=origin,
         )
         loaded = LoadedKey(FIRST, key, bundle.expected())
         for declared in settings.baselines:
@@ -87,14 +92,17 @@ def launch(db: Database, *, slug: str, at: str | None, principal: Principal, now
 
 
 def close(db: Database, *, slug: str, principal: Principal, now: datetime) -> Shown:
-    """End an open competition before its deadline; one that has ended already stays as it is."""
+    """End a competition for everybody: before its deadline, or after it for those with an extension.
+
+    One that has ended already stays as it is.
+    """
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now)
         competition = queries.locked_competition(session, competition.id, exclusively=True)
         phase = competitions.phase_of(competition, now)
         if phase is Phase.DRAFT:
             raise WrongPhase(phase=phase, action="closing", needed="open")
-        if phase is Phase.OPEN:
+        if phase is Phase.OPEN or queries.running_extensions(session, competition.id, now):
             competition.closed_at = now
             _bump(session, competition, principal, "competition.close", now)
     return competitions.shown(db, slug=slug, principal=principal, now=now)

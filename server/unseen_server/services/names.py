@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from unseen_server.core.errors import BadRequest
+from unseen_server.core.sentences import Sentence, say
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
@@ -46,7 +47,7 @@ def checked_email(email: str) -> str:
     return email
 
 
-def checked_text(text: str, what: str, longest: int) -> str:
+def checked_text(text: str, what: str | Sentence, longest: int) -> str:
     """A line of free text for people: no control or text-direction characters, outer spaces dropped."""
     text = text.strip()
     if not set(text) - INVISIBLE or max(len(text), len(key_of(text))) > longest:
@@ -56,6 +57,11 @@ def checked_text(text: str, what: str, longest: int) -> str:
     ):
         raise BadRequest(reason=f"{what} holds invisible control characters. Type it again without them.")
     return text
+
+
+def checked_reason(reason: str) -> str:
+    """Why staff did something to somebody's work; they may be asked one day."""
+    return checked_text(reason, say("A reason"), 500)
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,7 @@ from unseen_server.core.schedule import Phase
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateStanding
 from unseen_server.db.session import Database
-from unseen_server.services import audit, competitions
+from unseen_server.services import audit, competitions, extensions
 from unseen_server.services.accounts import Principal
 
 
@@ -50,7 +50,7 @@ def reveal(db: Database, *, slug: str, principal: Principal, now: datetime) -> d
         competition = queries.locked_competition(session, competition.id, exclusively=True)
         if competition.revealed_at is not None:
             return competition.revealed_at
-        check_ended(competition, now)
+        check_ended(session, competition, now)
         standings = private_standings(session, competition)
         session.add_all(standings)
         competition.revealed_at = now
@@ -67,11 +67,12 @@ def reveal(db: Database, *, slug: str, principal: Principal, now: datetime) -> d
     return now
 
 
-def check_ended(competition: Competition, now: datetime) -> None:
-    """WrongPhase unless the competition has ended and may be revealed now."""
+def check_ended(session: Session, competition: Competition, now: datetime) -> None:
+    """A Conflict unless the competition has ended, for those with an extension too, and may be revealed now."""
     phase = competitions.phase_of(competition, now)
     if phase is not Phase.CLOSED:
         raise WrongPhase(phase=phase, action="revealing", needed="closed")
+    extensions.refuse_while_running(session, competition, now)
 
 
 def private_standings(session: Session, competition: Competition) -> list[PrivateStanding]:
