@@ -53,4 +53,17 @@ def a_file(content: bytes, name: str = "file.csv") -> tuple[io.BytesIO, str]:
 
 COURSES = (Route("GET", "courses.home", "anybody"),)
 
-ROUTES: tuple[Route, ...] = (*COURSES,)
+
+def ended(made: Installation) -> None:
+    """The deadline has passed, nothing is revealed."""
+    made.pass_deadline()
+
+
+REVEALING = (
+    Route("GET", "revealing.page", "staff"),
+    Route("POST", "revealing.reveal", "instructor", form={"confirm": SLUG}, before=ended),
+    Route("GET", "revealing.ceremony", "instructor", query={"opened": "1"}, before=ended),
+    Route("POST", "revealing.end_ceremony", "instructor", before=ended),
+)
+
+ROUTES: tuple[Route, ...] = (*COURSES, *REVEALING)

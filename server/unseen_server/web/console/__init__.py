@@ -1,6 +1,7 @@
 """The console: what course staff do in a browser, one module for each part of it.
 
 courses         the courses and competitions of whoever is asking
+revealing       the reveal, at once or as a ceremony for the projector
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from flask import Blueprint
 
 from unseen_server.core.errors import StaffOnly
 from unseen_server.core.sentences import say
-from unseen_server.web.console import courses
+from unseen_server.web.console import courses, revealing
 from unseen_server.web.context import signed_in
 
 blueprint = Blueprint("console", __name__, url_prefix="/console")
 
-for _part in (courses,):
+for _part in (courses, revealing):
     blueprint.register_blueprint(_part.blueprint)
 
 
