@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from unseen_server.core.errors import BadRequest
 
 MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Where mail is handed in: over TLS from the start (`smtps:`), or after STARTTLS where the server offers it."""
+
+    host: str
+    port: int
+    tls: bool
+    sender: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class SingleSignOn:
+    """An OpenID Connect provider; `name` stands on the button."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    name: str
 
 
 @dataclass(frozen=True)
@@ -25,9 +49,11 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str | None = None
-    secret_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
     trusted_proxy: str | None = None
     max_upload: int = 256 * MEBIBYTE
+    mail: MailServer | None = None
+    single_sign_on: SingleSignOn | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Config:
@@ -42,7 +68,15 @@ class Config:
             secret_key=environment.get("UNSEEN_SECRET_KEY"),
             trusted_proxy=environment.get("UNSEEN_TRUSTED_PROXY"),
             max_upload=_number(environment, "UNSEEN_MAX_UPLOAD_MB", 256) * MEBIBYTE,
+            mail=_mail_server(environment),
+            single_sign_on=_single_sign_on(environment),
         )
+
+    @property
+    def address(self) -> str:
+        """Where browsers find this server, as far as it is known without one asking."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def secret_key_file(self) -> Path:
@@ -70,3 +104,36 @@ def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise BadRequest(reason=f"{name} should be a whole number between 1 and 65535, not “{text}”.")
     return int(text)
+
+
+def _mail_server(environment: Mapping[str, str]) -> MailServer | None:
+    url, sender = environment.get("UNSEEN_SMTP_URL"), environment.get("UNSEEN_MAIL_FROM")
+    if not url:
+        return None
+    if not sender or not environment.get("UNSEEN_PUBLIC_URL"):
+        # the links in a mail must not lead where a request's Host header says
+        raise BadRequest(reason="UNSEEN_SMTP_URL needs UNSEEN_MAIL_FROM and UNSEEN_PUBLIC_URL besides.")
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (465 if parts.scheme == "smtps" else 587)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise BadRequest(reason="UNSEEN_SMTP_URL should look like smtp://user:password@host:587 or smtps://host.")
+    user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
+    return MailServer(parts.hostname, port, parts.scheme == "smtps", sender, user, password)
+
+
+def _single_sign_on(environment: Mapping[str, str]) -> SingleSignOn | None:
+    issuer = environment.get("UNSEEN_OIDC_ISSUER")
+    if not issuer:
+        return None
+    client_id, secret = environment.get("UNSEEN_OIDC_CLIENT_ID"), environment.get("UNSEEN_OIDC_CLIENT_SECRET")
+    if not client_id or not secret:
+        raise BadRequest(reason="UNSEEN_OIDC_ISSUER needs UNSEEN_OIDC_CLIENT_ID and UNSEEN_OIDC_CLIENT_SECRET besides.")
+    place = urlsplit(issuer)
+    if place.scheme != "https" and place.hostname not in ("localhost", "127.0.0.1"):
+        raise BadRequest(reason="UNSEEN_OIDC_ISSUER should be an https address.")
+    if importlib.util.find_spec("authlib") is None or importlib.util.find_spec("requests") is None:
+        raise BadRequest(reason="Single sign-on needs two more packages: `pip install 'unseen[sso]'`.")
+    return SingleSignOn(issuer, client_id, secret, environment.get("UNSEEN_OIDC_NAME") or str(place.hostname))

@@ -8,9 +8,10 @@ import sys
 import click
 
 from unseen_server.cli.common import ACTOR, answer, database, format_option, note, now
+from unseen_server.config import Config
 from unseen_server.core.errors import Conflict
 from unseen_server.db import queries
-from unseen_server.services import accounts, courses
+from unseen_server.services import accounts, courses, links
 from unseen_server.services.names import key_of
 
 password_option = click.option(
@@ -88,6 +89,60 @@ def password(name: str, password_stdin: bool, style: str) -> None:
     text = f"user      {person.username}" + (f"\npassword  {shown}" if shown else "")
     answer(style, {"username": person.username, "password": shown}, text)
     note("Their browsers are signed out; tokens go on until they are revoked.")
+
+
+url_option = click.option(
+    "--url", help="Where browsers find this server (default: UNSEEN_PUBLIC_URL, else host and port)."
+)
+
+
+@user.command("invite")
+@click.argument("name")
+@url_option
+@format_option
+def invite(name: str, url: str | None, style: str) -> None:
+    """Print a link, alone, with which NAME chooses a first password; it works once, within 14 days."""
+    _print_link(name, "invite", url, style)
+
+
+@user.command("reset")
+@click.argument("name")
+@url_option
+@format_option
+def reset(name: str, url: str | None, style: str) -> None:
+    """Print a link, alone, with which NAME chooses another password; it works once, within 24 hours."""
+    _print_link(name, "reset", url, style)
+
+
+@user.command("disable")
+@click.argument("name")
+def disable(name: str) -> None:
+    """Keep NAME out: browsers are signed out and tokens revoked at once. What they submitted stays."""
+    with database() as db:
+        accounts.disable(db, name, principal=accounts.SERVER, now=now())
+    note(f"{name} is disabled.")
+
+
+@user.command("enable")
+@click.argument("name")
+def enable(name: str) -> None:
+    """Let NAME sign in again, with the password they had."""
+    with database() as db:
+        accounts.enable(db, name, principal=accounts.SERVER, now=now())
+    note(f"{name} can sign in again. Tokens stay revoked; new ones are made on the account page.")
+
+
+def _print_link(name: str, purpose: links.Purpose, url: str | None, style: str) -> None:
+    with database() as db, db.write() as session:
+        person = accounts.user_named(session, name)
+        if purpose == "invite" and person.password_hash:
+            raise Conflict(
+                reason=f"{person.username} has a password already. `unseen-server user reset NAME` makes another link."
+            )
+        secret = links.issue(session, person, purpose, now=now(), actor=ACTOR)
+    address = f"{(url or Config.from_environment().address).rstrip('/')}/welcome/{secret}"
+    answer(style, {"username": person.username, "purpose": purpose, "url": address}, address)
+    note("It is shown this once. Whoever opens it chooses the password, so give it to nobody else.")
 
 
 def _password(given: bool) -> str:

@@ -406,9 +406,7 @@ def end_sessions(session: Session, user_id: int, *, but: str | None = None) -> N
 def sign_out_everywhere(db: Database, principal: Principal, *, now: datetime) -> None:
     with db.write() as session:
         end_sessions(session, principal.user_id)
-        audit.record(
-            session, actor=principal.username, action="user.sign_out", subject=principal.username, now=now
-        )
+        audit.record(session, actor=principal.username, action="user.sign_out", subject=principal.username, now=now)
 
 
 def _sign_in_limits(name: str, address: str) -> attempts.Limits:

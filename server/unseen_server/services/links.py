@@ -34,6 +34,7 @@ class Link:
     username: str
     display_name: str
     email: str | None
+    language: str | None  # in which they read, if they said so
     purpose: Purpose
     expires_at: datetime
     secret: str = field(repr=False)
@@ -135,14 +136,12 @@ def _issue(
     secret = secrets.token_urlsafe(32)
     expires_at = now + LASTS[purpose]
     session.add(
-        OneTimeLink(
-            user_id=user.id, purpose=purpose, digest=_digest(secret), created_at=now, expires_at=expires_at
-        )
+        OneTimeLink(user_id=user.id, purpose=purpose, digest=_digest(secret), created_at=now, expires_at=expires_at)
     )
     audit.record(
         session, actor=actor, action="link.issue", subject=user.username, now=now, course=course, purpose=purpose
     )
-    return Link(user.username, user.display_name, user.email, purpose, expires_at, secret)
+    return Link(user.username, user.display_name, user.email, user.language, purpose, expires_at, secret)
 
 
 # following them
