@@ -145,6 +145,9 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
     api.send(alice, "GET", f"{LECTURE}/files/train.csv", headers={"Range": "bytes=10-"})
     bundle = zipped(make_folder(tmp_path / "more", slug="second"))
     api.send(teacher, "POST", "/api/competitions?course=ml", data=bundle, content_type="application/zip")
+    roster = "username,email,name,student_id\nann,ann@x.edu,Ann,B01\n"
+    api.send(teacher, "POST", "/api/courses/ml/roster", data=roster, content_type="text/csv")
+    api.send(teacher, "GET", f"{LECTURE}/audit?search=alice&limit=5")
     api.send(teacher, "POST", "/api/competitions/second/launch", json={"at": "2026-11-24 08:00"})
     api.send(teacher, "POST", f"{LECTURE}/close")
     api.send(teacher, "POST", f"{LECTURE}/reveal")

@@ -8,12 +8,13 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, load_only
 
 from unseen_server.db.models import (
     Announcement,
     AnswerKeyVersion,
     AuditEntry,
+    Base,
     BrowserSession,
     Competition,
     CompetitionFile,
@@ -21,9 +22,10 @@ from unseen_server.db.models import (
     Enrolment,
     Extension,
     FailedSignIn,
-    OneTimeLink,
     HeldFile,
+    OneTimeLink,
     Page,
+    PredictionVector,
     PrivateScore,
     PrivateStanding,
     Rejection,
@@ -208,6 +210,27 @@ def baselines_of(session: Session, competition_id: int) -> Sequence[Row[Team, Su
     ).all()
 
 
+def private_scores_of_baselines(session: Session, competition_id: int, key_version: int) -> dict[int, float]:
+    """Private scores of the staff's own files, by submission: for instructors, who hold the answers anyway."""
+    rows = session.execute(
+        select(PrivateScore.submission_id, PrivateScore.value)
+        .join(Submission, Submission.id == PrivateScore.submission_id)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Team.competition_id == competition_id, Team.kind == "baseline", PrivateScore.key_version == key_version)
+    )
+    return {row.submission_id: row.value for row in rows}
+
+
+def rows_of_baseline(session: Session, team_id: int) -> list[Base]:
+    """Everything that one file of the staff left behind, in an order in which it can be deleted."""
+    rows: list[Base] = [*session.scalars(select(Standing).where(Standing.team_id == team_id))]
+    submissions = session.scalars(select(Submission).where(Submission.team_id == team_id)).all()
+    refs = [submission.id for submission in submissions]
+    for table in (Score, PrivateScore, PredictionVector, SubmittedFile):
+        rows += session.scalars(select(table).where(table.submission_id.in_(refs)))
+    return [*rows, *submissions, session.get_one(Team, team_id)]
+
+
 def files_of(session: Session, competition_id: int) -> Sequence[CompetitionFile]:
     return session.scalars(
         select(CompetitionFile).where(CompetitionFile.competition_id == competition_id).order_by(CompetitionFile.name)
@@ -356,12 +379,12 @@ def student_submissions(session: Session, competition_id: int) -> int:
 
 def student_submissions_by_day(session: Session, competition_id: int) -> dict[date, int]:
     rows = session.execute(
-        select(Submission.quota_day, func.count())
+        select(Submission.quota_day, func.count().label("submitted"))
         .join(Team, Team.id == Submission.team_id)
         .where(Submission.competition_id == competition_id, Team.kind == "student")
         .group_by(Submission.quota_day)
     )
-    return {day: count for day, count in rows}
+    return {row.quota_day: row.submitted for row in rows}
 
 
 def last_submission_at(session: Session, competition_id: int) -> datetime | None:
@@ -657,6 +680,26 @@ def entries_counted(session: Session, competition_id: int) -> int:
     return session.scalar(select(func.sum(Standing.entries)).where(Standing.competition_id == competition_id)) or 0
 
 
+def board_state(session: Session, slug: str) -> Row[Competition, int] | None:
+    """What says whether a board may be seen and whether it has changed: times and version, and all entries counted.
+
+    Of the competition's row nothing else is read, since this is asked whenever a board asks whether it is still true.
+    """
+    entries = (
+        select(func.coalesce(func.sum(Standing.entries), 0))
+        .where(Standing.competition_id == Competition.id)
+        .scalar_subquery()
+    )
+    columns = (
+        *(Competition.time_zone, Competition.launched_at, Competition.starts_at, Competition.deadline),
+        *(Competition.closed_at, Competition.revealed_at, Competition.late_submissions),
+        *(Competition.removed_at, Competition.board_version),
+    )
+    return session.execute(
+        select(Competition, entries).options(load_only(*columns)).where(Competition.slug == slug)
+    ).one_or_none()
+
+
 def standings_of(session: Session, competition_id: int) -> Sequence[Standing]:
     return session.scalars(select(Standing).where(Standing.competition_id == competition_id)).all()
 
@@ -785,3 +828,43 @@ def who_revealed(session: Session, competition_id: int) -> str | None:
         .order_by(AuditEntry.id)
         .limit(1)
     )
+
+
+# the audit
+
+
+def audit_entries(
+    session: Session,
+    *,
+    course_id: int | None = None,
+    competition_id: int | None = None,
+    text: str = "",
+    offset: int = 0,
+    limit: int | None = None,
+) -> Sequence[Row[AuditEntry, str | None]]:
+    """What was done in a course or a competition, the newest first, each with the competition's slug."""
+    return session.execute(
+        select(AuditEntry, Competition.slug)
+        .outerjoin(Competition, Competition.id == AuditEntry.competition_id)
+        .where(*_audited(course_id, competition_id, text))
+        .order_by(AuditEntry.id.desc())
+        .offset(offset)
+        .limit(limit)
+    ).all()
+
+
+def audit_entries_counted(
+    session: Session, *, course_id: int | None = None, competition_id: int | None = None, text: str = ""
+) -> int:
+    counted = select(func.count()).select_from(AuditEntry)
+    return session.scalar(counted.where(*_audited(course_id, competition_id, text))) or 0
+
+
+def _audited(course_id: int | None, competition_id: int | None, text: str) -> Iterator[ColumnElement[bool]]:
+    if course_id is not None:
+        yield AuditEntry.course_id == course_id
+    if competition_id is not None:
+        yield AuditEntry.competition_id == competition_id
+    for word in text.split():
+        columns = (AuditEntry.actor, AuditEntry.action, AuditEntry.subject)
+        yield or_(*(column.icontains(word, autoescape=True) for column in columns))

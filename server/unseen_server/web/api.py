@@ -14,7 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from unseen_server import __version__
 from unseen_server.core.errors import BadRequest, Refusal
-from unseen_server.services import accounts, bundles, competitions, exports, finals, launching, reveal, standings
+from unseen_server.services import (
+    accounts,
+    audits,
+    bundles,
+    competitions,
+    exports,
+    finals,
+    launching,
+    reveal,
+    rosters,
+    standings,
+)
 from unseen_server.services import submissions as own
 from unseen_server.services.entries import Upload
 from unseen_server.services.submit import check, submit
@@ -243,6 +254,26 @@ def reveal_competition(slug: str) -> Response:
     """Score the final submissions on the private rows and open the private leaderboard (staff)."""
     reveal.reveal(parts().db, slug=slug, principal=signed_in(), now=now())
     return competition(slug)
+
+
+@blueprint.post("/courses/<slug>/roster")
+def import_roster(slug: str) -> Response:
+    """Enrol everybody in a class list, all or nothing, or only say who would be (staff)."""
+    person, dry_run = signed_in(), _word("dry_run", "false", "true") == "true"
+    report = rosters.import_roster(
+        parts().db, course=slug, content=_uploaded_bytes(), dry_run=dry_run, principal=person, now=now()
+    )
+    return json_reply(report)
+
+
+@blueprint.get("/competitions/<slug>/audit")
+def audit(slug: str) -> Response:
+    """List who did what in a competition, the newest first (staff)."""
+    person, text = signed_in(), request.args.get("search", "")
+    deeds = audits.of_competition(
+        parts().db, slug=slug, principal=person, now=now(), text=text, limit=_limit(LISTED)
+    )
+    return json_reply(wire.Audit(deeds.listed))
 
 
 def _limit(default: int) -> int:

@@ -18,8 +18,10 @@ from unseen_server import __version__
 from unseen_server.core import errors
 from unseen_server.core.errors import Refusal
 from unseen_server.core.limits import Allowance
+from unseen_server.services.class_lists import BadRoster
 from unseen_server.services.competitions import Shown
 from unseen_server.services.finals import Final
+from unseen_server.services.rosters import Report
 from unseen_server.services.standings import Board
 from unseen_server.services.submissions import OwnSubmission
 from unseen_server.web import wire
@@ -137,6 +139,13 @@ OPERATIONS: Mapping[str, Operation] = {
         body_required=False,
     ),
     "close": Operation({200: _json(Shown)}, (errors.WrongPhase, *STAFF)),
+    "import_roster": Operation(
+        {200: _json(Report)},
+        (errors.BadRequest, BadRoster, *STAFF),
+        query=wire.Import,
+        body={"text/csv": None, "multipart/form-data": wire.RosterForm},
+    ),
+    "audit": Operation({200: _json(wire.Audit)}, (errors.BadRequest, *STAFF), query=wire.Searching),
     "reveal_competition": Operation({200: _json(Shown)}, (errors.WrongPhase, *STAFF)),
 }
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from unseen_server.services.accounts import OwnCourse
+from unseen_server.services.audits import Deed
 from unseen_server.services.competitions import Listed, ListedFile
 from unseen_server.services.submissions import OwnSubmission
 from unseen_server.services.submit import LONGEST_IDEMPOTENCY_KEY, LONGEST_MESSAGE, Receipt
@@ -78,6 +79,11 @@ class NewSubmission(Receipt):
     private_score: None = None
 
 
+@dataclass(frozen=True)
+class Audit:
+    entries: list[Deed]
+
+
 # what is asked
 
 
@@ -117,6 +123,21 @@ class Retry(Struct):
 class SubmissionForm(Struct):
     file: Contents
     message: Annotated[str, Meta(max_length=LONGEST_MESSAGE)] = ""
+
+
+class Import(Struct):
+    dry_run: Annotated[bool, Meta(description="Only say who would be added and enrolled.")] = False
+
+
+class Searching(Struct):
+    search: Annotated[str, Meta(description="Words that occur in who, what or to what.")] = ""
+    limit: Annotated[int, Meta(ge=1, le=LISTED_AT_MOST, description="At most so many, the newest first.")] = LISTED
+
+
+class RosterForm(Struct):
+    """A class list as CSV."""
+
+    file: Contents
 
 
 class BundleForm(Struct):
