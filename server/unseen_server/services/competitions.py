@@ -137,14 +137,14 @@ def visible(session: Session, slug: str, principal: Principal | None, now: datet
     if found is not None:
         competition, _ = found
         staff = principal is not None and principal.is_staff_of(competition.course_id)
-        if staff or _is_open_to_all(competition, now):
+        if staff or is_open_to_all(competition, now):
             return competition
-    known = [c.slug for c, _ in queries.competitions_with_courses(session) if _is_open_to_all(c, now)]
+    known = [c.slug for c, _ in queries.competitions_with_courses(session) if is_open_to_all(c, now)]
     advice = names.did_you_mean(slug, known) or "`unseen competitions list` shows those you can take part in."
     raise NotFound(what=f"competition “{names.printable(slug)}”", advice=advice)
 
 
-def _is_open_to_all(competition: Competition, now: datetime) -> bool:
+def is_open_to_all(competition: Competition, now: datetime) -> bool:
     return competition.removed_at is None and phase_of(competition, now) is not Phase.DRAFT
 
 
@@ -187,10 +187,10 @@ def _is_listed(competition: Competition, principal: Principal | None, now: datet
     if competition.removed_at is not None:
         return False
     if principal is None:
-        return _is_open_to_all(competition, now)
+        return is_open_to_all(competition, now)
     if principal.is_staff_of(competition.course_id):
         return True
-    return principal.role_in(competition.course_id) is not None and _is_open_to_all(competition, now)
+    return principal.role_in(competition.course_id) is not None and is_open_to_all(competition, now)
 
 
 def shown(

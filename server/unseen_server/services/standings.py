@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from unseen_server.core import metrics
+from unseen_server.core import metrics, ranking
 from unseen_server.core.errors import BadRequest, NotFound
+from unseen_server.core.ranking import Direction
+from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Standing, Team
+from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
-from unseen_server.services import competitions
+from unseen_server.services import competitions, names
 from unseen_server.services.accounts import Principal
 
 BOARDS = ("public", "private")
+READ_AT_ONCE = 5000  # teams in one question to the database
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,77 +55,207 @@ class Board:
     entries: list[Entry]
 
 
+class Place(NamedTuple):
+    """Who stands here, by which score; the public rank and score beside a private one."""
+
+    team_id: int
+    rank: int | None
+    score: float
+    public_rank: int | None
+    public_score: float | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """A whole board without its names, best first: small enough to keep and to look through."""
+
+    board: str
+    direction: Direction
+    places: Sequence[Place]
+
+    @cached_property
+    def ranked(self) -> int:
+        """How many teams have a rank; baselines have none."""
+        return sum(place.rank is not None for place in self.places)
+
+    @cached_property
+    def positions(self) -> Mapping[int, int]:
+        """Where a team stands, counted from 0, baselines included."""
+        return {place.team_id: position for position, place in enumerate(self.places)}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One team's way: whenever its best shown public score improved, when and to what."""
+
+    team_id: int
+    team: str
+    steps: Sequence[tuple[datetime, float]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Public scores over time, from the start to now or the end, and what the baselines reach."""
+
+    starts_at: datetime
+    ends_at: datetime
+    direction: Direction
+    lines: Sequence[Line]
+    baselines: Sequence[tuple[str, float]]
+
+
+# a board
+
+
 def board(
     db: Database, *, slug: str, which: str, principal: Principal | None, now: datetime, limit: int | None = None
 ) -> Board:
     """The first `limit` rows of the public board, or of the private one, which is NotFound before the reveal."""
     with db.read() as session:
         competition = competitions.visible(session, slug, principal, now)
-        if which not in BOARDS:
-            raise BadRequest(reason=f"There is no such board. Ask for one of: {', '.join(BOARDS)}.")
-        if which == "private" and competition.revealed_at is None:
-            raise NotFound(what="private leaderboard", advice="It opens when the course staff reveal it.")
-        rows = _private if which == "private" else _public
-        entries = rows(session, competition, limit)
-        direction = metrics.metric(competition.metric).direction
-        return Board(competition.slug, which, now, direction, entries)
+        order = _order(session, competition, which, limit)
+        rows = _entries(session, competition.id, order.places)
+        return Board(competition.slug, which, now, order.direction, [entry for entry in rows if entry])
+
+
+def order(
+    db: Database, *, slug: str, which: str, principal: Principal | None, now: datetime, limit: int | None = None
+) -> Order:
+    """Who stands where on the public board, or on the private one, which is NotFound before the reveal."""
+    with db.read() as session:
+        return _order(session, competitions.visible(session, slug, principal, now), which, limit)
+
+
+def entries(
+    db: Database, *, slug: str, places: Sequence[Place], principal: Principal | None, now: datetime
+) -> list[Entry | None]:
+    """The rows of these places; None where what is stored of a team cannot be read."""
+    with db.read() as session:
+        competition = competitions.visible(session, slug, principal, now)
+        return list(_entries(session, competition.id, places))
+
+
+def teams_matching(db: Database, *, slug: str, text: str, principal: Principal | None, now: datetime) -> set[int]:
+    """Teams with this text in their name or in a member's, whatever its case or width."""
+    wanted = names.key_of(text)
+    with db.read() as session:
+        competition = competitions.visible(session, slug, principal, now)
+        found = {row.id for row in queries.team_name_keys(session, competition.id) if wanted in row.name_key}
+        members = queries.members_of_teams(session, competition.id)
+        return found.union(
+            team_id for team_id, people in members.items() if any(wanted in names.key_of(name) for name in people)
+        )
 
 
 def stamp(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> str:
     """A short text that changes whenever a board of this competition does, and only then."""
     with db.read() as session:
-        competition = competitions.visible(session, slug, principal, now)
-        phase = competitions.phase_of(competition, now)
-        return f"{phase}-{competition.board_version}-{queries.entries_counted(session, competition.id)}"
+        state = queries.board_state(session, slug) if names.SLUG.fullmatch(slug) else None
+        if state is None or not competitions.is_open_to_all(state[0], now):
+            competitions.visible(session, slug, principal, now)  # refused, but for staff
+        assert state is not None  # noqa: S101 - or it would not be visible
+        competition, counted = state
+        return f"{competitions.phase_of(competition, now)}-{competition.board_version}-{counted}"
 
 
-def own_team(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> str | None:
-    """The name under which the person is on the boards; None for a visitor and for who has not submitted yet."""
+def own_team(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> int | None:
+    """The number of the person's team; None for a visitor and for who has not submitted yet."""
+    if principal is None:
+        return None
     with db.read() as session:
         competition = competitions.visible(session, slug, principal, now)
-        team = queries.team_of(session, competition.id, principal.user_id) if principal else None
-        return team.name if team else None
+        team = queries.team_of(session, competition.id, principal.user_id)
+        return team.id if team else None
 
 
-def _public(session: Session, competition: Competition, limit: int | None) -> list[Entry]:
-    members = queries.members_of_teams(session, competition.id)
+def _order(session: Session, competition: Competition, which: str, limit: int | None) -> Order:
+    if which not in BOARDS:
+        raise BadRequest(reason=say("There is no such board. Ask for one of: {known}.", known=", ".join(BOARDS)))
     direction = metrics.metric(competition.metric).direction
-    rank, entries = 0, []
-    for standing, team in queries.public_board(session, competition.id, direction, limit):
-        rank += standing.ranked
-        score = standing.score
-        if score is not None:
-            entries.append(_entry(team, standing, members, rank if standing.ranked else None, score, None))
-    return entries
+    if which == "public":
+        return Order(which, direction, _public(session, competition.id, direction, limit))
+    if competition.revealed_at is None:
+        raise NotFound(what=say("private leaderboard"), advice=say("It opens when the course staff reveal it."))
+    places = queries.private_places(session, competition.id, limit)
+    return Order(
+        which, direction, [Place(row.team_id, row.rank, row.score, row.public_rank, row.public_score) for row in places]
+    )
 
 
-def _private(session: Session, competition: Competition, limit: int | None) -> list[Entry]:
-    members = queries.members_of_teams(session, competition.id)
-    return [
-        _entry(team, standing, members, private.rank, private.score, private.public_rank)
-        for private, standing, team in queries.private_board(session, competition.id, limit)
-    ]
+def _public(session: Session, competition_id: int, direction: Direction, limit: int | None) -> list[Place]:
+    rank, places = 0, []
+    for row in queries.public_places(session, competition_id, direction, limit):
+        rank += row.ranked
+        places.append(Place(row.team_id, rank if row.ranked else None, row.score, None, None))
+    return places
 
 
-def _entry(
-    team: Team,
-    standing: Standing,
-    members: dict[int, list[str]],
-    rank: int | None,
-    score: float,
-    previous_rank: int | None,
-) -> Entry:
+def _entries(session: Session, competition_id: int, places: Sequence[Place]) -> Iterator[Entry | None]:
+    for begin in range(0, len(places), READ_AT_ONCE):
+        some = places[begin : begin + READ_AT_ONCE]
+        ids = [place.team_id for place in some]
+        teams = _readable_teams(session, ids)
+        members = queries.members_of_teams(session, competition_id, ids)
+        for place in some:
+            team = teams.get(place.team_id)
+            yield None if team is None else _entry(place, team, members.get(place.team_id, []))
+
+
+def _readable_teams(session: Session, team_ids: Sequence[int]) -> dict[int, Any]:
+    """Their rows by number. What SQLite stored and cannot read back is left out; halving finds all the others."""
+    try:
+        return {row.id: row for row in queries.standing_teams(session, team_ids)}
+    except (ValueError, TypeError):
+        if len(team_ids) == 1:
+            log.exception("the row of team %s on the board cannot be read", team_ids[0])
+            return {}
+    half = len(team_ids) // 2
+    return _readable_teams(session, team_ids[:half]) | _readable_teams(session, team_ids[half:])
+
+
+def _entry(place: Place, team: Any, members: list[str]) -> Entry:
     return Entry(
-        rank=rank,
+        rank=place.rank,
         team=team.name,
-        score=score,
-        entries=standing.entries,
-        last_submission_at=standing.last_submission_at,
+        score=place.score,
+        entries=team.entries,
+        last_submission_at=team.last_submission_at,
         is_baseline=team.kind == "baseline",
         tier=team.tier,
         behind_leader=None,
         tied_with_leader=None,
         rank_interval=None,
-        previous_rank=previous_rank,
-        members=members.get(team.id, []),
+        previous_rank=place.public_rank,
+        members=members,
     )
+
+
+# the way there
+
+
+def progress(db: Database, *, slug: str, teams: Sequence[int], principal: Principal | None, now: datetime) -> Progress:
+    """How the best public scores of these teams came about, of what everybody was shown of them alone."""
+    with db.read() as session:
+        competition = competitions.visible(session, slug, principal, now)
+        direction = metrics.metric(competition.metric).direction
+        begins = competition.starts_at or competition.launched_at or competition.created_at
+        ends = min(now, competition.closed_at or competition.deadline)
+        return Progress(
+            starts_at=begins,
+            ends_at=max(begins, ends),
+            direction=direction,
+            lines=list(_lines(session, competition, direction, teams)),
+            baselines=[(row.name, row.score) for row in queries.public_baselines(session, competition.id)],
+        )
+
+
+def _lines(session: Session, competition: Competition, direction: Direction, team_ids: Sequence[int]) -> Iterator[Line]:
+    steps: dict[int, list[tuple[datetime, float]]] = {team_id: [] for team_id in team_ids}
+    for row in queries.shown_over_time(session, competition.id, competition.key_version, team_ids):
+        so_far = steps[row.team_id]
+        if not so_far or ranking.better(row.shown, so_far[-1][1], direction):
+            so_far.append((row.submitted_at, row.shown))
+    teams = _readable_teams(session, team_ids)
+    for team_id, way in steps.items():
+        if way and team_id in teams:
+            yield Line(team_id, teams[team_id].name, way)
