@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from unseen_server.core.errors import BadBundle, Problem
+from unseen_server.core.sentences import N_, Sentence
 
 MOST_OF_A_KIND = 20
+IN_FILE = N_("{file}: {problem}")
+IN_LINE = N_("{file}, line {line}: {problem}")
 
 
 class Problems:
@@ -17,12 +19,20 @@ class Problems:
         self.found: list[Problem] = []
         self.counts: Counter[str] = Counter()
 
-    def add(self, code: str, template: str, *, line: int | None = None, id: str | None = None, **values: Any) -> None:  # noqa: A002
-        """A sentence; the file it is about and the line go before it."""
+    def add(
+        self,
+        code: str,
+        said: Sentence,
+        *,
+        file: str | Sentence,
+        line: int | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        """What is wrong; the file it is about and the line go before it."""
         self.counts[code] += 1
         if self.counts[code] <= MOST_OF_A_KIND:
-            place = "{file}, line {line}: " if line is not None else "{file}: "
-            self.found.append(Problem(code, place + template, {"line": line, "id": id, **values}, line=line, id=id))
+            values = {"file": file, "line": line, "problem": said}
+            self.found.append(Problem(code, IN_FILE if line is None else IN_LINE, values, line=line, id=id))
 
     def raise_if_any(self) -> None:
         if self.found:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from unseen_server.core.errors import Refusal
 from unseen_server.core.expected import LONGEST_ID, is_writable
 from unseen_server.core.predictions import Expected, canonical_order, read_predictions
+from unseen_server.core.sentences import N_, say
 from unseen_server.core.splits import USAGE_NAMES, AnswerKey
 from unseen_server.services.bundles import settings as toml
 from unseen_server.services.bundles.problems import Problems
@@ -32,6 +33,11 @@ _BELONGS = re.compile(r"(overview|rules|data)(\.([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}
 LARGEST_ZIP = 1 << 28  # bytes, unpacked; a folder on the server's own disk may be larger
 _MOST_MEMBERS = 2000
 _CHUNK = 1 << 20
+THE_ZIP = N_("the zip")
+
+
+class _Unwelcome(Exception):  # noqa: N818 - said to whoever sent the zip
+    """A zip that could be unpacked and will not be; holds the end of a sentence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +67,7 @@ def read_bundle(folder: Path) -> Bundle:
     """The competition in `folder`. Raises BadBundle with every problem found."""
     problems = Problems()
     if not folder.is_dir():
-        problems.add("no_folder", "there is no such folder.", file=str(folder))
+        problems.add("no_folder", say("there is no such folder."), file=str(folder))
     problems.raise_if_any()
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return bundle_of({name: (folder / name).read_bytes() for name in names if _belongs(name)}, _unused(names), problems)
@@ -76,8 +82,11 @@ def read_zip(content: bytes, *, largest: int = LARGEST_ZIP) -> Bundle:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             files, unused = _unpack(archive, largest, problems)
+    except _Unwelcome as unwelcome:
+        problems.add("bad_zip", say("it cannot be unpacked ({why}).", why=say(str(unwelcome))), file=say(THE_ZIP))
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError) as fault:
-        problems.add("bad_zip", "it cannot be unpacked ({why}).", file="the zip", why=printable(str(fault)))
+        said = say("it cannot be unpacked ({why}).", why=printable(str(fault)))
+        problems.add("bad_zip", said, file=say(THE_ZIP))
     problems.raise_if_any()
     return bundle_of(files, unused, problems)
 
@@ -89,15 +98,15 @@ def _unpack(archive: zipfile.ZipFile, largest: int, problems: Problems) -> tuple
         if not m.filename.endswith("/") and not m.filename.startswith("__MACOSX/")
     }
     if len(archive.infolist()) > _MOST_MEMBERS or len(set(archive.namelist())) < len(archive.infolist()):
-        problems.add("bad_zip", "it has too many files, or one twice.", file="the zip")
+        problems.add("bad_zip", say("it has too many files, or one twice."), file=say(THE_ZIP))
     for name in members:
         if name.startswith("/") or "\\" in name or ":" in name or ".." in PurePosixPath(name).parts:
-            problems.add("bad_zip", "“{name}” points outside of it.", file="the zip", name=printable(name))
+            problems.add("bad_zip", say("“{name}” points outside of it.", name=printable(name)), file=say(THE_ZIP))
     problems.raise_if_any()
     homes = [name.removesuffix(toml.FILE) for name in members if PurePosixPath(name).name == toml.FILE]
     home = min(homes, key=len, default="")
     if home.count("/") > 1:
-        problems.add("bad_zip", "competition.toml lies more than one folder deep.", file="the zip")
+        problems.add("bad_zip", say("competition.toml lies more than one folder deep."), file=say(THE_ZIP))
     names = {name.removeprefix(home): member for name, member in members.items() if name.startswith(home)}
     files: dict[str, bytes] = {}
     for name, member in names.items():
@@ -107,15 +116,15 @@ def _unpack(archive: zipfile.ZipFile, largest: int, problems: Problems) -> tuple
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: int) -> bytes:
-    """The bytes of a member; ValueError as soon as there are more than `room`, whatever the zip declares."""
+    """The bytes of a member; _Unwelcome as soon as there are more than `room`, whatever the zip declares."""
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("it is packed in an uncommon way; use the ordinary one, deflate")
+        raise _Unwelcome(N_("it is packed in an uncommon way; use the ordinary one, deflate"))
     content = bytearray()
     with archive.open(member) as stream:
         while chunk := stream.read(_CHUNK):
             content += chunk
             if len(content) > room:
-                raise ValueError("it unpacks to more than is allowed")
+                raise _Unwelcome(N_("it unpacks to more than is allowed"))
     return bytes(content)
 
 
@@ -135,7 +144,7 @@ def read_files(files: Mapping[str, bytes]) -> Bundle:
 def bundle_of(files: Mapping[str, bytes], unused: tuple[str, ...], problems: Problems) -> Bundle:
     for name in (toml.FILE, SOLUTION, *PUBLIC_FILES):
         if name not in files:
-            problems.add("missing_file", "it is missing from the folder.", file=name)
+            problems.add("missing_file", say("it is missing from the folder."), file=name)
     settings = read_settings(files[toml.FILE], problems) if toml.FILE in files else None
     tables = {name: read_table(name, files[name], problems) for name in (SOLUTION, *PUBLIC_FILES) if name in files}
     key = training_mean = None
@@ -172,23 +181,22 @@ def _answer_key(solution: Table, sample: Table, problems: Problems) -> AnswerKey
     """The hidden key, its columns named by the header of sample_submission.csv."""
     before = len(problems.found)
     if len(sample.header) != 2:
-        problems.add("bad_header", "it needs two columns, the id and the target.", file=sample.file)
+        problems.add("bad_header", say("it needs two columns, the id and the target."), file=sample.file)
         return None
     id_column, target = sample.header
     for name in sample.header:
         if not is_writable(name):
-            problems.add(
-                "bad_header",
+            said = say(
                 "the column “{name}” cannot stand in a prediction file. Rename it: 1 to {longest} characters, and no "
                 "quote, comma or line break.",
-                file=sample.file,
                 name=printable(name),
                 longest=LONGEST_ID,
             )
+            problems.add("bad_header", said, file=sample.file)
     ids, _, usages = (find_column(solution, name, problems) for name in (id_column, target, "Usage"))
     for name in solution.header:
         if name not in (id_column, target, "Usage"):
-            problems.add("extra_column", "“{name}” does not belong here.", file=SOLUTION, name=printable(name))
+            problems.add("extra_column", say("“{name}” does not belong here.", name=printable(name)), file=SOLUTION)
     if ids is None or usages is None or len(problems.found) > before:
         return None
     check_ids(solution, id_column, problems)
@@ -205,16 +213,11 @@ def _usage(solution: Table, names: list[str], problems: Problems) -> NDArray[np.
     """0, 1 or 2 for each row, (n,); a key needs a row in either half."""
     for line, name in zip(solution.lines, names, strict=True):
         if name not in USAGE_NAMES:
-            problems.add(
-                "bad_usage",
-                "Usage is “{found}”; it must be Public, Private or Ignored.",
-                file=SOLUTION,
-                line=line,
-                found=printable(name),
-            )
+            said = say("Usage is “{found}”; it must be Public, Private or Ignored.", found=printable(name))
+            problems.add("bad_usage", said, file=SOLUTION, line=line)
     for half in ("Public", "Private"):
         if half not in names:
-            problems.add("empty_half", "no row is {half}.", file=SOLUTION, half=half)
+            problems.add("empty_half", say("no row is {half}.", half=half), file=SOLUTION)
     return np.array([USAGE_NAMES.get(name, 0) for name in names], dtype=np.uint8)
 
 
@@ -222,9 +225,8 @@ def _check_test(test: Table, key: AnswerKey, problems: Problems) -> None:
     """test.csv holds the ids of the key, each once, and never what is to be predicted."""
     for hidden in (key.target_column, "Usage"):
         if hidden in test.header:
-            problems.add(
-                "hidden_column", "it has the column “{name}”, which must stay hidden.", file=test.file, name=hidden
-            )
+            said = say("it has the column “{name}”, which must stay hidden.", name=hidden)
+            problems.add("hidden_column", said, file=test.file)
     ids = find_column(test, key.id_column, problems)
     if ids is None:
         return
@@ -232,11 +234,12 @@ def _check_test(test: Table, key: AnswerKey, problems: Problems) -> None:
     wanted = set(key.ids)
     for line, row_id in zip(test.lines, ids, strict=True):
         if row_id not in wanted:
-            problems.add(
-                "unsolved_id", "the id “{id}” is not in solution.csv.", file=test.file, line=line, id=printable(row_id)
-            )
+            said = say("the id “{id}” is not in solution.csv.", id=printable(row_id))
+            problems.add("unsolved_id", said, file=test.file, line=line, id=printable(row_id))
     for row_id in sorted(wanted - set(ids)):
-        problems.add("missing_id", "the id “{id}” of solution.csv is missing.", file=test.file, id=row_id)
+        problems.add(
+            "missing_id", say("the id “{id}” of solution.csv is missing.", id=row_id), file=test.file, id=row_id
+        )
 
 
 def _training_mean(train: Table, key: AnswerKey, problems: Problems) -> float | None:
@@ -245,19 +248,14 @@ def _training_mean(train: Table, key: AnswerKey, problems: Problems) -> float | 
         return None
     labels = read_numbers(train, key.target_column, problems)
     if not labels:
-        problems.add("empty_file", "it has no rows.", file=train.file)
+        problems.add("empty_file", say("it has no rows."), file=train.file)
         return None
     if key.id_column in train.header:
         hidden = set(key.ids)
         for line, row_id in zip(train.lines, train.column(key.id_column), strict=True):
             if row_id in hidden:
-                problems.add(
-                    "test_id_in_train",
-                    "the id “{id}” is a test id, too.",
-                    file=train.file,
-                    line=line,
-                    id=printable(row_id),
-                )
+                said = say("the id “{id}” is a test id, too.", id=printable(row_id))
+                problems.add("test_id_in_train", said, file=train.file, line=line, id=printable(row_id))
     return mean_of(labels)
 
 
@@ -270,22 +268,16 @@ def _check_bounds(bounds: tuple[float, float], key: AnswerKey, training_mean: fl
     """A perfect submission and the constant mean must be files that are accepted."""
     lo, hi = bounds
     for row in np.flatnonzero((key.labels < lo) | (key.labels > hi)):
-        problems.add(
-            "outside_bounds",
+        said = say(
             "the label {label!r} of the id “{id}” is outside the bounds {bounds}.",
-            file=SOLUTION,
             id=key.ids[row],
             label=float(key.labels[row]),
             bounds=[lo, hi],
         )
+        problems.add("outside_bounds", said, file=SOLUTION, id=key.ids[row])
     if not lo <= training_mean <= hi:
-        problems.add(
-            "outside_bounds",
-            "its mean label {mean!r} is outside the bounds {bounds}.",
-            file="train.csv",
-            mean=training_mean,
-            bounds=[lo, hi],
-        )
+        said = say("its mean label {mean!r} is outside the bounds {bounds}.", mean=training_mean, bounds=[lo, hi])
+        problems.add("outside_bounds", said, file="train.csv")
 
 
 def _pages(files: Mapping[str, bytes], problems: Problems) -> dict[tuple[str, str], str]:
@@ -297,7 +289,7 @@ def _pages(files: Mapping[str, bytes], problems: Problems) -> dict[tuple[str, st
             try:
                 pages[match[1], match[3] or "en"] = content.decode("utf-8-sig")
             except UnicodeDecodeError:
-                problems.add("not_utf8", "this is not UTF-8 text. Save the file as UTF-8.", file=name)
+                problems.add("not_utf8", say("this is not UTF-8 text. Save the file as UTF-8."), file=name)
     return pages
 
 
@@ -307,12 +299,12 @@ def _check_predictions(bundle: Bundle, problems: Problems) -> None:
     files = dict(bundle.baseline_files) | {"sample_submission.csv": bundle.public_files["sample_submission.csv"]}
     for baseline in bundle.settings.baselines:
         if baseline.file not in files:
-            problems.add("missing_file", "it is missing from the folder.", file=baseline.file)
+            problems.add("missing_file", say("it is missing from the folder."), file=baseline.file)
     for name, content in files.items():
         try:
             read_predictions(content, name, expected)
         except Refusal as refusal:
             for problem in refusal.problems:
-                problems.add(problem.code, "{why}", file=name, line=problem.line, id=problem.id, why=problem.message)
+                problems.add(problem.code, problem.sentence, file=name, line=problem.line, id=problem.id)
             if not refusal.problems:
-                problems.add(refusal.code, "{why}", file=name, why=str(refusal))
+                problems.add(refusal.code, refusal.sentence, file=name)

@@ -14,6 +14,7 @@ from unseen_server.core.errors import BadRequest
 from unseen_server.core.metrics import LARGEST_MAGNITUDE, METRICS
 from unseen_server.core.release import check_release
 from unseen_server.core.schedule import checked_zone, local_to_utc
+from unseen_server.core.sentences import N_, Sentence, say
 from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.names import SLUG, checked_text, printable
 
@@ -59,12 +60,12 @@ class Settings:
 def read_settings(content: bytes, problems: Problems) -> Settings | None:
     """The settings, or None where something is wrong with them; every problem is noted."""
     if len(content) > LARGEST:
-        problems.add("bad_toml", "it is longer than 16 KiB.", file=FILE)
+        problems.add("bad_toml", say("it is longer than 16 KiB."), file=FILE)
         return None
     try:
         values = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as fault:
-        problems.add("bad_toml", "this is not TOML: {why}.", file=FILE, why=str(fault).rstrip("."))
+        problems.add("bad_toml", say("this is not TOML: {why}.", why=str(fault).rstrip(".")), file=FILE)
         return None
     before = len(problems.found)
     read = _Reader(values, problems)
@@ -73,11 +74,22 @@ def read_settings(content: bytes, problems: Problems) -> Settings | None:
     return settings if len(problems.found) == before else None
 
 
-class _Reader:
-    """Takes keys out of a TOML table one by one; what is left over at the end is unknown."""
+class _Unfit(Exception):  # noqa: N818 - a value that does not fit is an answer, not a fault
+    """A sentence about the value of {key}."""
 
-    def __init__(self, values: Mapping[str, Any], problems: Problems, where: str = "") -> None:
-        self._values, self._problems, self._where = dict(values), problems, where
+    def __init__(self, template: str, **values: Any) -> None:
+        super().__init__(template)
+        self.template, self.values = template, values
+
+
+class _Reader:
+    """Takes keys out of a TOML table one by one; what is left over at the end is unknown.
+
+    `baseline` is the number of the [[baseline]] it reads, None for the settings themselves.
+    """
+
+    def __init__(self, values: Mapping[str, Any], problems: Problems, baseline: int | None = None) -> None:
+        self._values, self._problems, self._baseline = dict(values), problems, baseline
         self._known: list[str] = []
 
     def take(self, key: str, check: Callable[[Any], Any], default: Any = None, *, required: bool = False) -> Any:
@@ -85,28 +97,29 @@ class _Reader:
         self._known.append(key)
         if key not in self._values:
             if required:
-                self.refuse(key, "is missing")
+                self.refuse(key, _Unfit(N_("{key} is missing.")))
             return default
         try:
             return check(self._values.pop(key))
         except BadRequest as refusal:
-            self.refuse(key, f"is refused. {refusal}")
-        except (TypeError, ValueError) as fault:
-            self.refuse(key, str(fault))
+            self.refuse(key, _Unfit(N_("{key} is refused. {why}"), why=refusal.sentence))
+        except _Unfit as unfit:
+            self.refuse(key, unfit)
         return None
 
-    def refuse(self, key: str, why: str) -> None:
-        sentence = f"{self._where}{key} {why}{'' if why.endswith(('.', '?')) else '.'}"
-        self._problems.add("bad_setting", "{sentence}", file=FILE, sentence=sentence)
+    def refuse(self, key: str, unfit: _Unfit) -> None:
+        place = key if self._baseline is None else say("baseline {number}: {key}", number=self._baseline, key=key)
+        self._problems.add("bad_setting", Sentence(unfit.template, {"key": place, **unfit.values}), file=FILE)
 
     def refuse_what_is_left(self) -> None:
         for key in self._values:
             near = get_close_matches(key, self._known, n=1)
-            advice = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(self._known)}."
-            self.refuse(printable(key), f"is no setting. {advice}")
+            known = ", ".join(self._known)
+            advice = say("Did you mean {names}?", names=near[0]) if near else say("Known are: {known}.", known=known)
+            self.refuse(printable(key), _Unfit(N_("{key} is no setting. {advice}"), advice=advice))
 
-    def reader(self, values: Mapping[str, Any], where: str) -> _Reader:
-        return _Reader(values, self._problems, where)
+    def reader(self, values: Mapping[str, Any], baseline: int) -> _Reader:
+        return _Reader(values, self._problems, baseline)
 
 
 def _settings(read: _Reader) -> Settings:
@@ -116,7 +129,7 @@ def _settings(read: _Reader) -> Settings:
         for key in ("starts_at", "deadline")
     )
     if starts_at and deadline and starts_at >= deadline:
-        read.refuse("deadline", "must come after starts_at")
+        read.refuse("deadline", _Unfit(N_("{key} must come after starts_at.")))
     return Settings(
         slug=read.take("slug", _slug, required=True),
         title=read.take("title", _title, required=True),
@@ -140,7 +153,7 @@ def _settings(read: _Reader) -> Settings:
 def _baselines(read: _Reader) -> tuple[DeclaredBaseline, ...]:
     declared = []
     for number, values in enumerate(read.take("baseline", _tables, []) or [], start=1):
-        table = read.reader(values, f"baseline {number}: ")
+        table = read.reader(values, number)
         declared.append(
             DeclaredBaseline(
                 name=table.take("name", _title, required=True),
@@ -152,27 +165,29 @@ def _baselines(read: _Reader) -> tuple[DeclaredBaseline, ...]:
         )
         table.refuse_what_is_left()
     if len({baseline.name for baseline in declared}) < len(declared):
-        read.refuse("baseline", "names must differ")
+        read.refuse("baseline", _Unfit(N_("{key} names must differ.")))
     return tuple(declared)
 
 
-# one check for each kind of value: returns it, or raises with the end of a sentence
+# one check for each kind of value: returns it, or raises with a sentence about its key
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError("must be a text in quotes")
+        raise _Unfit(N_("{key} must be a text in quotes."))
     return value
 
 
 def _slug(value: Any) -> str:
     if not SLUG.fullmatch(_text(value)):
-        raise ValueError(f"“{printable(value)}” must be 1 to 50 lower-case letters, digits and hyphens")
+        raise _Unfit(
+            N_("{key} “{value}” must be 1 to 50 lower-case letters, digits and hyphens."), value=printable(value)
+        )
     return str(value)
 
 
 def _title(value: Any) -> str:
-    return checked_text(_text(value), "It", 200)
+    return checked_text(_text(value), say("It"), 200)
 
 
 def _zone(value: Any) -> str:
@@ -181,14 +196,14 @@ def _zone(value: Any) -> str:
 
 def _instant(value: Any, time_zone: str) -> datetime:
     if not isinstance(value, datetime | str):
-        raise TypeError("must be a date with a time, such as 2026-12-01 23:59:00")
+        raise _Unfit(N_("{key} must be a date with a time, such as 2026-12-01 23:59:00."))
     return local_to_utc(value, time_zone)
 
 
 def _one_of(known: Mapping[str, object] | tuple[str, ...]) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, str) or value not in known:
-            raise ValueError(f"must be one of: {', '.join(known)}")
+            raise _Unfit(N_("{key} must be one of: {known}."), known=", ".join(known))
         return str(value)
 
     return check
@@ -201,41 +216,43 @@ def _release(value: Any) -> str:
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= _MOST:
-        raise ValueError(f"must be a whole number from 1 to {_MOST}")
+        raise _Unfit(N_("{key} must be a whole number from 1 to {most}."), most=_MOST)
     return value
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise TypeError("must be true or false")
+        raise _Unfit(N_("{key} must be true or false."))
     return value
 
 
 def _points(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value <= _MOST:
-        raise ValueError(f"must be a number from 0 to {_MOST}")
+        raise _Unfit(N_("{key} must be a number from 0 to {most}."), most=_MOST)
     return float(value)
 
 
 def _bounds(value: Any) -> tuple[float, float]:
     if not (isinstance(value, list) and len(value) == 2 and all(type(x) in (int, float) for x in value)):
-        raise TypeError("must be two numbers, [lowest, highest]")
+        raise _Unfit(N_("{key} must be two numbers, [lowest, highest]."))
     lo, hi = value
     if not -math.inf < lo < hi < math.inf:  # an integer of any length compares, and does not always convert
-        raise ValueError("must be two finite numbers, the lower one first")
+        raise _Unfit(N_("{key} must be two finite numbers, the lower one first."))
     if max(abs(lo), abs(hi)) > LARGEST_MAGNITUDE:
-        raise ValueError(f"must lie within ±{LARGEST_MAGNITUDE:g}, or sums of squares could overflow")
+        raise _Unfit(
+            N_("{key} must lie within ±{largest:g}, or sums of squares could overflow."), largest=LARGEST_MAGNITUDE
+        )
     return float(lo), float(hi)
 
 
 def _tables(value: Any) -> list[dict[str, Any]]:
     if not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
-        raise TypeError("must be written as [[baseline]]")
+        raise _Unfit(N_("{key} must be written as [[baseline]]."))
     return value
 
 
 def _baseline_file(value: Any) -> str:
     parts = _text(value).split("/")
     if len(parts) != 2 or parts[0] != "baselines" or parts[1].startswith(".") or "\\" in value:
-        raise ValueError("must be a file of the folder baselines, such as baselines/simple.csv")
+        raise _Unfit(N_("{key} must be a file of the folder baselines, such as baselines/simple.csv."))
     return str(value)

@@ -12,6 +12,7 @@ from itertools import chain
 
 from unseen_server.core.expected import LONGEST_ID
 from unseen_server.core.number_problems import NUMBER
+from unseen_server.core.sentences import N_, Sentence, say
 from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.names import printable
 
@@ -38,17 +39,17 @@ def read_table(file: str, content: bytes, problems: Problems) -> Table | None:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         line = content.count(b"\n", 0, fault.start) + 1
-        problems.add("not_utf8", "this is not UTF-8 text. Save the file as UTF-8.", file=file, line=line)
+        problems.add("not_utf8", say("this is not UTF-8 text. Save the file as UTF-8."), file=file, line=line)
         return None
     table = Table(file, [], [], [])
     try:
         for line, row in _rows(text):
             _take(table, line, row, problems)
     except csv.Error as fault:
-        problems.add("bad_csv", "this is not CSV ({why}).", file=file, line=len(table.rows) + 2, why=str(fault))
+        problems.add("bad_csv", say("this is not CSV ({why}).", why=str(fault)), file=file, line=len(table.rows) + 2)
         return None
     if not table.header:
-        problems.add("empty_file", "there is nothing in it.", file=file)
+        problems.add("empty_file", say("there is nothing in it."), file=file)
     return table if _header_is_good(table, problems) else None
 
 
@@ -66,11 +67,9 @@ def _take(table: Table, line: int, row: list[str], problems: Problems) -> None:
     elif len(row) != len(table.header):
         problems.add(
             "wrong_width",
-            "{found} fields, but the header has {expected}.",
+            say("{found} fields, but the header has {expected}.", found=len(row), expected=len(table.header)),
             file=table.file,
             line=line,
-            found=len(row),
-            expected=len(table.header),
         )
     else:
         table.rows.append(row)
@@ -80,21 +79,20 @@ def _take(table: Table, line: int, row: list[str], problems: Problems) -> None:
 def _header_is_good(table: Table, problems: Problems) -> bool:
     before = len(problems.found)
     names = table.header
-    for separator, called in ((";", "semicolons"), ("\t", "tabs")):
+    for separator, called in ((";", N_("semicolons")), ("\t", N_("tabs"))):
         if len(names) == 1 and separator in names[0]:
-            problems.add(
-                "not_commas", "the fields are separated by {called}. Use commas.", file=table.file, called=called
-            )
+            said = say("the fields are separated by {separator}. Use commas.", separator=say(called))
+            problems.add("not_commas", said, file=table.file)
     for number, name in enumerate(names, start=1):
         if not name.strip():
             problems.add(
                 "nameless_column",
-                "column {number} has no name (an index written by pandas? use index=False).",
+                say("column {number} has no name (an index written by pandas? use index=False).", number=number),
                 file=table.file,
-                number=number,
             )
         elif name in names[: number - 1]:
-            problems.add("repeated_column", "the column “{name}” occurs twice.", file=table.file, name=printable(name))
+            said = say("the column “{name}” occurs twice.", name=printable(name))
+            problems.add("repeated_column", said, file=table.file)
     return bool(names) and len(problems.found) == before
 
 
@@ -102,22 +100,18 @@ def find_column(table: Table, name: str, problems: Problems) -> list[str] | None
     """The fields of a column, or None and a problem that names the nearest column there is."""
     if name in table.header:
         return table.column(name)
-    problems.add(
-        "missing_column",
-        "there is no column “{name}”. {advice}",
-        file=table.file,
-        name=printable(name),
-        advice=nearest_column(name, table.header),
-    )
+    advice = nearest_column(name, table.header)
+    said = say("there is no column “{name}”. {advice}", name=printable(name), advice=advice)
+    problems.add("missing_column", said, file=table.file)
     return None
 
 
-def nearest_column(name: str, header: Sequence[str]) -> str:
+def nearest_column(name: str, header: Sequence[str]) -> Sentence:
     folded = {known.casefold(): known for known in header}
     near = get_close_matches(name.strip().casefold(), folded, n=1)
     if near:
-        return f"Did you mean “{printable(folded[near[0]])}”?"
-    return f"It has: {', '.join(map(printable, header[:20]))}."
+        return say("Did you mean “{name}”?", name=printable(folded[near[0]]))
+    return say("It has: {names}.", names=", ".join(map(printable, header[:20])))
 
 
 def read_numbers(table: Table, column: str, problems: Problems) -> list[float]:
@@ -138,22 +132,22 @@ def _number(file: str, line: int, column: str, text: str, problems: Problems) ->
     if is_number(text):
         return float(text)
     if text.casefold() in ("", "na", "n/a", "nan", "null", "none", "?"):
-        problems.add(
-            "missing_label", "“{column}” is missing. Remove the row or fill it.", file=file, line=line, column=column
-        )
+        said = say("“{column}” is missing. Remove the row or fill it.", column=column)
+        problems.add("missing_label", said, file=file, line=line)
     elif text.casefold().lstrip("+-") in ("inf", "infinity") or NUMBER.fullmatch(text):
-        problems.add("infinite_label", "“{column}” is infinite.", file=file, line=line, column=column)
+        problems.add("infinite_label", say("“{column}” is infinite.", column=column), file=file, line=line)
     else:
-        problems.add(
-            "not_a_number",
-            "“{column}” is “{text}”, which is not a number{advice}.",
-            file=file,
-            line=line,
-            column=column,
-            text=printable(text),
-            advice=f"; write {text.replace(',', '.')}" if NUMBER.fullmatch(text.replace(",", ".", 1)) else "",
-        )
+        problems.add("not_a_number", _no_number(column, text), file=file, line=line)
     return math.nan
+
+
+def _no_number(column: str, text: str) -> Sentence:
+    write = text.replace(",", ".", 1)
+    if NUMBER.fullmatch(write):
+        template = N_("“{column}” is “{text}”, which is not a number; write {write}.")
+    else:
+        template = N_("“{column}” is “{text}”, which is not a number.")
+    return Sentence(template, {"column": column, "text": printable(text), "write": write})
 
 
 def check_ids(table: Table, column: str, problems: Problems) -> None:
@@ -161,24 +155,16 @@ def check_ids(table: Table, column: str, problems: Problems) -> None:
     first: dict[str, int] = {}
     for line, text in zip(table.lines, table.column(column), strict=True):
         if not _is_id(text):
-            problems.add(
-                "bad_id",
+            said = say(
                 "“{id}” cannot be an id: 1 to {longest} characters, without quotes, commas, control characters "
                 "and outer spaces.",
-                file=table.file,
-                line=line,
                 id=printable(text),
                 longest=LONGEST_ID,
             )
+            problems.add("bad_id", said, file=table.file, line=line, id=printable(text))
         elif first.setdefault(text, line) != line:
-            problems.add(
-                "repeated_id",
-                "the id “{id}” was already in line {first}.",
-                file=table.file,
-                line=line,
-                id=text,
-                first=first[text],
-            )
+            said = say("the id “{id}” was already in line {first}.", id=text, first=first[text])
+            problems.add("repeated_id", said, file=table.file, line=line, id=text)
 
 
 def _is_id(text: str) -> bool:
