@@ -84,6 +84,11 @@ def people_of(session: Session, course_id: int) -> Sequence[Row[User, Enrolment]
     ).all()
 
 
+def students_counted(session: Session, course_id: int) -> int:
+    counted = select(func.count()).select_from(Enrolment)
+    return session.scalar(counted.where(Enrolment.course_id == course_id, Enrolment.role == "student")) or 0
+
+
 def locked_user(session: Session, user_id: int) -> User:
     """The person's row as it is now, held until the transaction ends."""
     return session.scalars(
@@ -959,4 +964,16 @@ def rejections_by_person(session: Session, competition_id: int, since: datetime)
         .where(Rejection.competition_id == competition_id, Rejection.at > since)
         .group_by(User.id, User.username, User.display_name)
         .order_by(func.count(Rejection.id).desc(), User.username)
+    ).all()
+
+
+# the console's first page
+
+
+def competitions_of(session: Session, course_id: int) -> Sequence[Competition]:
+    """The latest deadline first, those taken away among them."""
+    return session.scalars(
+        select(Competition)
+        .where(Competition.course_id == course_id)
+        .order_by(Competition.deadline.desc(), Competition.id)
     ).all()

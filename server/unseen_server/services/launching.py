@@ -14,6 +14,7 @@ from unseen_server.core import metrics, release, schedule
 from unseen_server.core.errors import BadRequest, Conflict, WrongPhase
 from unseen_server.core.predictions import read_predictions
 from unseen_server.core.schedule import Phase
+from unseen_server.core.sentences import say
 from unseen_server.core.splits import PUBLIC
 from unseen_server.db import queries
 from unseen_server.db.models import AnswerKeyVersion, Competition, CompetitionFile, Course, Page, StoredFile
@@ -69,26 +70,63 @@ def create(
 
 
 def launch(db: Database, *, slug: str, at: str | None, principal: Principal, now: datetime) -> Shown:
-    """Open a draft now, at its own `starts_at`, or at a given time; publish the salted hash of its answer key."""
+    """Open a draft now, at its own `starts_at`, or at a given time; publish the salted hash of its answer key.
+
+    One that is launched and waits for its start can be given another; the hash stays.
+    """
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
-        phase = competitions.phase_of(competition, now)
-        if phase is not Phase.DRAFT:
-            raise WrongPhase(phase=phase, action="launching", needed="a draft")
-        if competition.launched_at is not None and competition.starts_at is not None:
-            opens = schedule.both_zones(competition.starts_at, competition.time_zone)
-            raise Conflict(reason=f"The competition is launched already; it opens {opens}.")
-        starts_at = schedule.local_to_utc(at, competition.time_zone) if at else competition.starts_at or now
-        if starts_at >= competition.deadline or now >= competition.deadline:
-            deadline = schedule.both_zones(competition.deadline, competition.time_zone)
-            raise BadRequest(reason=f"It would open after its deadline, {deadline}. Set a later deadline.")
-        key = unpacked(competition, queries.answer_key(session, competition.id, competition.key_version))
-        competition.launched_at, competition.starts_at = now, starts_at
-        competition.seal_salt = secrets.token_hex(16)
-        competition.seal = key.sealed_hash(competition.seal_salt)
-        _bump(session, competition, principal, "competition.launch", now, seal=competition.seal)
+        queries.locked_competition(session, competition.id, exclusively=True)
+        competition = _waiting(session, slug, principal, now)
+        starts_at = _opening(competition, at, now)
+        if competition.launched_at is None:
+            _launch(session, competition, starts_at, principal, now)
+        elif at is None:
+            opens = schedule.Moment(starts_at, competition.time_zone)
+            raise Conflict(reason=say("The competition is launched already; it opens {opens}.", opens=opens))
+        else:
+            moved = {"old": str(competition.starts_at), "new": str(starts_at)}
+            competition.starts_at = starts_at
+            _bump(session, competition, principal, "competition.reschedule", now, starts_at=moved)
     return competitions.shown(db, slug=slug, principal=principal, now=now)
+
+
+def planned(db: Database, *, slug: str, at: str | None, principal: Principal, now: datetime) -> datetime:
+    """When `launch` would open it, to be looked at before; refused as `launch` would refuse it."""
+    with db.read() as session:
+        return _opening(_waiting(session, slug, principal, now), at, now)
+
+
+def _waiting(session: Session, slug: str, principal: Principal, now: datetime) -> Competition:
+    """The competition, where it has not opened yet and may."""
+    competition = competitions.instructed(session, slug, principal, now)
+    if competition.removed_at is not None:
+        raise Conflict(reason=say("The competition is removed. Bring it back first, then launch it."))
+    phase = competitions.phase_of(competition, now)
+    if phase is not Phase.DRAFT:
+        raise WrongPhase(phase=phase, action=say("launching"), needed=say("a draft"))
+    return competition
+
+
+def _opening(competition: Competition, at: str | None, now: datetime) -> datetime:
+    """When it would open; refused where that is not before its deadline."""
+    starts_at = schedule.local_to_utc(at, competition.time_zone) if at else competition.starts_at or now
+    if starts_at >= competition.deadline or now >= competition.deadline:
+        deadline = schedule.Moment(competition.deadline, competition.time_zone)
+        raise BadRequest(
+            reason=say("It would open after its deadline, {deadline}. Set a later deadline.", deadline=deadline)
+        )
+    return starts_at
+
+
+def _launch(
+    session: Session, competition: Competition, starts_at: datetime, principal: Principal, now: datetime
+) -> None:
+    key = unpacked(competition, queries.answer_key(session, competition.id, competition.key_version))
+    competition.launched_at, competition.starts_at = now, starts_at
+    competition.seal_salt = secrets.token_hex(16)
+    competition.seal = key.sealed_hash(competition.seal_salt)
+    _bump(session, competition, principal, "competition.launch", now, seal=competition.seal)
 
 
 def close(db: Database, *, slug: str, principal: Principal, now: datetime) -> Shown:
@@ -101,7 +139,7 @@ def close(db: Database, *, slug: str, principal: Principal, now: datetime) -> Sh
         competition = queries.locked_competition(session, competition.id, exclusively=True)
         phase = competitions.phase_of(competition, now)
         if phase is Phase.DRAFT:
-            raise WrongPhase(phase=phase, action="closing", needed="open")
+            raise WrongPhase(phase=phase, action=say("closing"), needed=say("open"))
         if phase is Phase.OPEN or queries.running_extensions(session, competition.id, now):
             competition.closed_at = now
             _bump(session, competition, principal, "competition.close", now)

@@ -38,3 +38,16 @@ class Scale:
 def guides(scale: Scale | None, scores: Sequence[float]) -> str:
     """An SVG path of upright lines through a row, 2 high: where the baselines lie."""
     return "".join(f"M{scale.place(score)} 0v2" for score in scores) if scale else ""
+
+
+DAY, TALL = 4, 40  # a day's width and the highest bar, in units of the drawing
+
+
+def bars(counts: Sequence[int]) -> str:
+    """An SVG path of one bar for each day, in a drawing DAY times as wide as there are days and TALL high."""
+    most = max(counts, default=0) or 1
+    return "".join(
+        f"M{DAY * place} {TALL}v{-round(TALL * count / most, 1)}h{DAY - 1}V{TALL}z"
+        for place, count in enumerate(counts)
+        if count
+    )

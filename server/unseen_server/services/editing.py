@@ -1,0 +1,316 @@
+"""Changing a competition after it was brought in: its settings, with what follows from them, and its pages."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from difflib import unified_diff
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from unseen_server.core import limits, release, schedule
+from unseen_server.core.errors import BadRequest, Conflict, NotFound
+from unseen_server.core.schedule import Moment, Phase
+from unseen_server.core.sentences import N_, Sentence, say
+from unseen_server.db import queries
+from unseen_server.db.models import Competition, Page
+from unseen_server.db.session import Database
+from unseen_server.services import audit, competitions, names
+from unseen_server.services.accounts import Principal
+from unseen_server.services.bundles import PAGES
+
+LONGEST_PAGE = 100_000  # characters of Markdown
+MOST = 1_000_000  # of anything that is counted
+COUNTED = ("daily_limit", "total_limit", "rejected_per_hour", "final_submissions", "largest_team")
+# After the reveal the result stands, and with it everything it came from.
+ALWAYS_FREE = frozenset({"title", "public_intervals", "late_submissions"})
+LANGUAGES = {"en": N_("English"), "zh-Hant": N_("Traditional Chinese")}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be changed of a competition. Instants are aware; a start of None means: when it is launched."""
+
+    title: str
+    time_zone: str
+    starts_at: datetime | None
+    deadline: datetime
+    daily_limit: int
+    total_limit: int | None
+    rejected_per_hour: int
+    final_submissions: int
+    largest_team: int
+    release: str
+    public_intervals: bool
+    late_submissions: bool
+
+    @property
+    def stamp(self) -> str:
+        """Equal where the settings are: a form says by it what it was filled from."""
+        return _stamp(repr(self))
+
+
+@dataclass(frozen=True)
+class Change:
+    """One setting that is to change."""
+
+    setting: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What saving would do: every change, and what the people concerned will notice of it."""
+
+    changes: tuple[Change, ...]
+    consequences: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True)
+class Editable:
+    """The settings as they are, and which of them are settled by now."""
+
+    settings: Settings
+    settled: frozenset[str]
+
+
+def editable(db: Database, *, slug: str, principal: Principal, now: datetime) -> Editable:
+    with db.read() as session:
+        competition = competitions.instructed(session, slug, principal, now)
+        return Editable(_settings(competition), _settled(session, competition, now))
+
+
+def plan(db: Database, *, slug: str, wanted: Settings, stamp: str, principal: Principal, now: datetime) -> Plan:
+    """Check the wanted settings as saving them would, and say what they change; nothing is written."""
+    with db.read() as session:
+        return _plan(session, competitions.instructed(session, slug, principal, now), wanted, stamp, now)
+
+
+def save(db: Database, *, slug: str, wanted: Settings, stamp: str, principal: Principal, now: datetime) -> Plan:
+    """Change the settings to those wanted. `stamp` is that of the settings the form was filled from: Conflict where
+    somebody changed them in between."""
+    with db.write() as session:
+        competition = competitions.instructed(session, slug, principal, now)
+        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        made = _plan(session, competition, wanted, stamp, now)
+        if not made.changes:
+            return made
+        for change in made.changes:
+            setattr(competition, change.setting, change.new)
+        for submission in queries.chosen_submissions(
+            session, queries.teams_with_more_finals(session, competition.id, wanted.final_submissions)
+        ):
+            submission.selected = False
+        competition.board_version += 1
+        audit.record(
+            session,
+            actor=principal.username,
+            action="competition.edit",
+            subject=slug,
+            now=now,
+            competition=competition,
+            changed={change.setting: [_as_json(change.old), _as_json(change.new)] for change in made.changes},
+        )
+        return made
+
+
+def _settings(competition: Competition) -> Settings:
+    return Settings(**{name: getattr(competition, name) for name in Settings.__dataclass_fields__})
+
+
+def _settled(session: Session, competition: Competition, now: datetime) -> frozenset[str]:
+    """Settings that nobody can change any more."""
+    every = frozenset(Settings.__dataclass_fields__)
+    phase = competitions.phase_of(competition, now)
+    if phase is Phase.REVEALED:
+        return every - ALWAYS_FREE
+    settled = set() if phase is Phase.DRAFT else {"starts_at", "time_zone"}
+    if queries.student_submissions(session, competition.id):
+        settled |= {"time_zone", "release"}
+    return frozenset(settled)
+
+
+def _plan(session: Session, competition: Competition, wanted: Settings, stamp: str, now: datetime) -> Plan:
+    current = _settings(competition)
+    _need_unchanged(current.stamp, stamp)
+    wanted = _checked(wanted)
+    old, new = asdict(current), asdict(wanted)
+    changes = tuple(Change(name, old[name], new[name]) for name in old if old[name] != new[name])
+    settled = _settled(session, competition, now)
+    if any(change.setting in settled for change in changes):
+        raise Conflict(
+            reason=say(
+                "Some of this is settled by now and cannot change any more. Reload the page to see what still can."
+            )
+        )
+    if competition.launched_at is not None and wanted.starts_at is None:
+        raise BadRequest(reason=say("A competition that is launched needs a time at which it opens. Write one."))
+    said = _consequences(session, competition, wanted, now)
+    return Plan(changes, tuple(said))
+
+
+def _need_unchanged(current: str, shown: str) -> None:
+    if current != shown:
+        raise Conflict(
+            reason=say(
+                "Somebody changed this after you opened the page, so nothing was saved. "
+                "What you typed is still below: compare it with what is there now, and save again."
+            )
+        )
+
+
+def _checked(wanted: Settings) -> Settings:
+    """The settings as they are kept; BadRequest for what no competition can have."""
+    check_counts({name: getattr(wanted, name) for name in COUNTED})
+    release.check_release(wanted.release)
+    schedule.checked_zone(wanted.time_zone)
+    if wanted.starts_at is not None and wanted.starts_at >= wanted.deadline:
+        raise BadRequest(
+            reason=say(
+                "It would open after its deadline, {deadline}. Set a later deadline.",
+                deadline=Moment(wanted.deadline, wanted.time_zone),
+            )
+        )
+    checked: dict[str, Any] = {name: getattr(wanted, name) for name in Settings.__dataclass_fields__}
+    return Settings(**{**checked, "title": names.checked_text(wanted.title, say("A competition's title"), 200)})
+
+
+def check_counts(counts: Mapping[str, int | None]) -> None:
+    """BadRequest unless each is a number that a limit can be; no total limit is one, too."""
+    for name, count in counts.items():
+        if not (count is None and name == "total_limit") and not (type(count) is int and 1 <= count <= MOST):
+            raise BadRequest(
+                reason=say("A limit is a whole number from 1 to {most}. Correct {name}.", most=MOST, name=name)
+            )
+
+
+def _consequences(session: Session, competition: Competition, wanted: Settings, now: datetime) -> list[Sentence]:
+    """What people will notice, beyond the setting itself."""
+    said = _of_the_deadline(competition, wanted, now)
+    today = limits.quota_day(now, wanted.time_zone)
+    if wanted.daily_limit < competition.daily_limit:
+        teams = queries.teams_having_used(session, competition.id, wanted.daily_limit, today)
+        said += _about(teams, N_("Teams that have used that many today already, and can submit again tomorrow: {n}."))
+    if wanted.total_limit and wanted.total_limit < (competition.total_limit or MOST + 1):
+        teams = queries.teams_having_used(session, competition.id, wanted.total_limit)
+        said += _about(teams, N_("Teams that have submitted that often already, and can submit no more: {n}."))
+    if wanted.final_submissions < competition.final_submissions:
+        teams = len(queries.teams_with_more_finals(session, competition.id, wanted.final_submissions))
+        said += _about(teams, N_("Teams that chose more final submissions, and have to choose again: {n}."))
+    if wanted.largest_team < competition.largest_team:
+        teams = queries.teams_larger_than(session, competition.id, wanted.largest_team)
+        said += _about(teams, N_("Teams that are larger already, and stay as they are: {n}."))
+    return said
+
+
+def _of_the_deadline(competition: Competition, wanted: Settings, now: datetime) -> list[Sentence]:
+    if wanted.deadline == competition.deadline:
+        return []
+    before = competitions.phase_of(competition, now)
+    if before is Phase.OPEN and wanted.deadline < now:
+        return [say("The new deadline has passed: the competition closes the moment you save.")]
+    if before is Phase.CLOSED and competition.closed_at is not None:
+        return [say("The competition was closed by hand, and a later deadline does not open it again.")]
+    if before is Phase.CLOSED and wanted.deadline > now:
+        return [say("The competition opens again. Files that were sent late stay late.")]
+    if before is Phase.OPEN and wanted.deadline < competition.deadline:
+        return [say("Students have less time than they were told. Announce it, so that nobody is surprised.")]
+    return []
+
+
+def _about(count: int, template: str) -> list[Sentence]:
+    return [Sentence(template, {"n": count})] if count else []
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+# pages
+
+
+@dataclass(frozen=True)
+class EditablePage:
+    """One page in one language; empty where it has not been written."""
+
+    name: str
+    language: str
+    markdown: str
+
+    @property
+    def stamp(self) -> str:
+        return _stamp(self.markdown)
+
+
+def pages(db: Database, *, slug: str, principal: Principal, now: datetime) -> list[EditablePage]:
+    """Every page there could be, in the order of the tabs; other languages that it has come after ours."""
+    with db.read() as session:
+        competition = competitions.instructed(session, slug, principal, now)
+        there = {(page.name, page.language): page.markdown for page in queries.pages_of(session, competition.id)}
+    languages = [*LANGUAGES, *sorted({language for _, language in there} - LANGUAGES.keys())]
+    return [EditablePage(name, language, there.get((name, language), "")) for name in PAGES for language in languages]
+
+
+def page(db: Database, *, slug: str, name: str, language: str, principal: Principal, now: datetime) -> EditablePage:
+    for found in pages(db, slug=slug, principal=principal, now=now):
+        if (found.name, found.language) == (name, language):
+            return found
+    raise NotFound(
+        what=say("page “{name}” in that language", name=names.printable(name)),
+        advice=say("Choose one of those in the settings."),
+    )
+
+
+def save_page(
+    db: Database,
+    *,
+    slug: str,
+    name: str,
+    language: str,
+    markdown: str,
+    stamp: str,
+    principal: Principal,
+    now: datetime,
+) -> None:
+    """Write a page; an empty one is taken away. Conflict where somebody wrote it in between."""
+    page(db, slug=slug, name=name, language=language, principal=principal, now=now)
+    text = checked_page(markdown)
+    with db.write() as session:
+        competition = competitions.instructed(session, slug, principal, now)
+        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        there = session.get(Page, (competition.id, name, language))
+        old = there.markdown if there else ""
+        _need_unchanged(_stamp(old), stamp)
+        if text == old:
+            return
+        if there is None:
+            session.add(Page(competition_id=competition.id, name=name, language=language, markdown=text))
+        elif text:
+            there.markdown = text
+        else:
+            session.delete(there)
+        audit.record(
+            session,
+            actor=principal.username,
+            action="page.edit",
+            subject=f"{name} ({language})",
+            now=now,
+            competition=competition,
+            lines=list(unified_diff(old.splitlines(), text.splitlines(), lineterm="", n=0)),
+        )
+
+
+def checked_page(markdown: str) -> str:
+    """The text as it is kept, with one kind of line break."""
+    text = markdown.replace("\r\n", "\n").rstrip()
+    if len(text) > LONGEST_PAGE or "\0" in text:
+        raise BadRequest(reason=say("A page has at most {longest} characters. Shorten it.", longest=LONGEST_PAGE))
+    return text + "\n" if text else ""
+
+
+def _stamp(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
