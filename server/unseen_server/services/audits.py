@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from unseen_server.db import queries
-from unseen_server.db.models import AuditEntry
+from unseen_server.db.models import AuditEntry, Competition
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, courses, exports, names
 from unseen_server.services.accounts import Principal
@@ -59,6 +59,13 @@ def of_competition(
     with db.read() as session:
         competition = competitions.staffed(session, slug, principal, now)
         return _found(session, None, competition.id, text, offset, limit)
+
+
+def of_submission(session: Session, competition: Competition, ref: int) -> list[Deed]:
+    """What was done to one submission, the newest first."""
+    return [
+        _deed(entry, competition.slug) for entry in queries.deeds_to_submission(session, competition.id, ref)
+    ]
 
 
 def as_csv(deeds: Deeds) -> str:

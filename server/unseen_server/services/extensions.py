@@ -217,7 +217,8 @@ def _day(competition: Competition, wanted: Wanted, now: datetime) -> date | None
 
 def _granted(competition: Competition, row: Extension, user: User, now: datetime) -> Granted:
     over = row.withdrawn_at or competition.revealed_at or competition.closed_at
-    today = limits.quota_day(now, competition.time_zone)
+    has_time = row.until is not None and row.until >= now
+    has_days = row.quota_day is not None and row.quota_day >= limits.quota_day(now, competition.time_zone)
     return Granted(
         id=row.id,
         username=user.username,
@@ -229,6 +230,5 @@ def _granted(competition: Competition, row: Extension, user: User, now: datetime
         actor=row.actor,
         at=row.at,
         withdrawn_at=row.withdrawn_at,
-        live=not over
-        and bool((row.until is not None and row.until >= now) or (row.quota_day is not None and row.quota_day >= today)),
+        live=not over and (has_time or has_days),
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from unseen_server.core import metrics, ranking
@@ -70,8 +71,11 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
                     what=f"submission {ref} of yours that could be chosen",
                     advice=f"`unseen submissions {slug}` lists yours; late ones cannot be final.",
                 )
-        for ref, (submission, _) in own.items():
-            submission.selected = ref in wanted
+        if team is not None:
+            # Of all the team's submissions: one that is withdrawn and comes back must not overturn this choice.
+            session.execute(
+                update(Submission).where(Submission.team_id == team.id).values(selected=Submission.id.in_(wanted))
+            )
         audit.record(
             session,
             actor=principal.username,

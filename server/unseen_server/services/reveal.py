@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from unseen_server.core import metrics, ranking
@@ -73,6 +74,24 @@ def check_ended(session: Session, competition: Competition, now: datetime) -> No
     if phase is not Phase.CLOSED:
         raise WrongPhase(phase=phase, action="revealing", needed="closed")
     extensions.refuse_while_running(session, competition, now)
+
+
+def write_anew(session: Session, competition: Competition) -> dict[str, list[int | None]]:
+    """Write the private board of a revealed competition again; which teams' ranks changed, from what to what."""
+    before = _ranks(session, competition)
+    session.execute(delete(PrivateStanding).where(PrivateStanding.competition_id == competition.id))
+    session.add_all(private_standings(session, competition))
+    session.flush()
+    after = _ranks(session, competition)
+    return {
+        team: [before.get(team), after.get(team)]
+        for team in {**before, **after}
+        if before.get(team) != after.get(team)
+    }
+
+
+def _ranks(session: Session, competition: Competition) -> dict[str, int | None]:
+    return {team.name: standing.rank for standing, _, team in queries.private_board(session, competition.id)}
 
 
 def private_standings(session: Session, competition: Competition) -> list[PrivateStanding]:

@@ -24,21 +24,23 @@ def team_of_one(db: Database, competition: Competition, principal: Principal, no
     """The person's own team, made if it is not there yet; two first uploads at once end in the same team."""
     for _ in range(RACES):
         with contextlib.suppress(IntegrityError), db.write() as session:
+            queries.locked_competition(session, competition.id, exclusively=False)  # names of teams stay as they are
             # Refused by the database where somebody else made it, or took the name, after this look.
-            team = queries.team_of(session, competition.id, principal.user_id)
-            if team is None:
-                kind = "staff" if principal.role_in(competition.course_id) in ("assistant", "instructor") else "student"
-                name = _free_name(session, competition.id, principal)
-                team = Team(
-                    competition_id=competition.id, name=name, name_key=names.key_of(name), kind=kind, created_at=now
-                )
-                session.add(team)
-                session.flush()
-                session.add(
-                    TeamMember(competition_id=competition.id, user_id=principal.user_id, team_id=team.id, joined_at=now)
-                )
-            return team
+            return queries.team_of(session, competition.id, principal.user_id) or add_team_of_one(
+                session, competition, principal, now
+            )
     raise Busy()
+
+
+def add_team_of_one(session: Session, competition: Competition, principal: Principal, now: datetime) -> Team:
+    """A new team with this one member, inside the caller's transaction."""
+    kind = "staff" if principal.role_in(competition.course_id) in ("assistant", "instructor") else "student"
+    name = _free_name(session, competition.id, principal)
+    team = Team(competition_id=competition.id, name=name, name_key=names.key_of(name), kind=kind, created_at=now)
+    session.add(team)
+    session.flush()
+    session.add(TeamMember(competition_id=competition.id, user_id=principal.user_id, team_id=team.id, joined_at=now))
+    return team
 
 
 def _free_name(session: Session, competition_id: int, principal: Principal) -> str:
@@ -50,7 +52,9 @@ def _free_name(session: Session, competition_id: int, principal: Principal) -> s
     return name
 
 
-def own_deadline(session: Session, competition: Competition, team_id: int | None, user_id: int | None = None) -> datetime:
+def own_deadline(
+    session: Session, competition: Competition, team_id: int | None, user_id: int | None = None
+) -> datetime:
     """The latest of the competition's deadline and those granted to the team's members, or to a person without one."""
     return _latest(competition, queries.live_extensions(session, competition.id, team_id, user_id))
 
