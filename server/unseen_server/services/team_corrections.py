@@ -1,0 +1,63 @@
+"""What the staff do with students' teams, each time with a reason: make two one, and give one another name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from unseen_server.core.errors import BadRequest, NotFound, WrongPhase
+from unseen_server.core.schedule import Phase
+from unseen_server.core.sentences import say
+from unseen_server.db import queries
+from unseen_server.db.models import Competition, Team
+from unseen_server.db.session import Database
+from unseen_server.services import competitions, merging, names, teamwork
+from unseen_server.services.accounts import Principal
+from unseen_server.services.merging import Merged
+
+LONGEST_REASON = 500
+
+
+def merge(
+    db: Database, *, slug: str, team: str, other: str, reason: str, principal: Principal, now: datetime
+) -> Merged:
+    """Make `other` part of `team`, both given by name; the staff may go beyond the limits that students keep to."""
+    with _correcting(db, slug, principal, now) as (session, competition):
+        host, guest = _students_team(session, competition, team), _students_team(session, competition, other)
+        if host.id == guest.id:
+            raise BadRequest(reason=say("Name two different teams."))
+        why = names.checked_text(reason, say("A reason"), LONGEST_REASON)
+        return merging.merge(session, competition, host, guest, now=now, actor=principal.username, reason=why)
+
+
+def rename(db: Database, *, slug: str, team: str, name: str, reason: str, principal: Principal, now: datetime) -> str:
+    """Give a team another name; returns it as it is kept."""
+    with _correcting(db, slug, principal, now) as (session, competition):
+        found = _students_team(session, competition, team)
+        why = names.checked_text(reason, say("A reason"), LONGEST_REASON)
+        return teamwork.rename(session, competition, found, name, actor=principal.username, now=now, reason=why)
+
+
+@contextmanager
+def _correcting(db: Database, slug: str, principal: Principal, now: datetime) -> Iterator[tuple[Session, Competition]]:
+    with db.write() as session:
+        competition = competitions.staffed(session, slug, principal, now)
+        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
+        if phase not in (Phase.OPEN, Phase.CLOSED):
+            raise WrongPhase(phase=phase, action=say("changing a team"), needed=Phase.OPEN)
+        yield session, competition
+
+
+def _students_team(session: Session, competition: Competition, name: str) -> Team:
+    team = queries.team_named(session, competition.id, names.key_of(name))
+    if team is None or team.kind != "student":
+        known = queries.student_team_names(session, competition.id)
+        raise NotFound(
+            what=say("team of students “{name}”", name=names.printable(name)),
+            advice=names.did_you_mean(name, known) or say("The leaderboard has the names of all teams."),
+        )
+    return team
