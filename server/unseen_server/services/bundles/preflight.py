@@ -16,7 +16,8 @@ from unseen_server.core.limits import quota_days
 from unseen_server.core.metrics import METRICS, Scores, score
 from unseen_server.core.predictions import read_predictions
 from unseen_server.core.ranking import better
-from unseen_server.core.schedule import both_zones
+from unseen_server.core.schedule import Moment
+from unseen_server.core.sentences import N_, Sentence, say
 from unseen_server.core.splits import PRIVATE, PUBLIC, Advice, advice
 from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.bundles.reading import PAGES, Bundle
@@ -35,7 +36,7 @@ class Finding:
 
     level: Level
     code: str
-    message: str
+    message: Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _table(bundle: Bundle, name: str) -> Table:
     return table
 
 
-def _found(level: Level, code: str, message: str) -> Iterator[Finding]:
+def _found(level: Level, code: str, message: Sentence) -> Iterator[Finding]:
     yield Finding(level, code, message)
 
 
@@ -94,11 +95,11 @@ def _found(level: Level, code: str, message: str) -> Iterator[Finding]:
 
 def _time(bundle: Bundle, now: datetime) -> Iterator[Finding]:
     settings = bundle.settings
-    when = both_zones(settings.deadline, settings.time_zone)
+    when = Moment(settings.deadline, settings.time_zone)
     if settings.deadline <= now:
-        yield Finding("warning", "deadline", f"The deadline {when} has passed.")
+        yield Finding("warning", "deadline", say("The deadline {when} has passed.", when=when))
     else:
-        yield Finding("ok", "deadline", f"The deadline is {when}.")
+        yield Finding("ok", "deadline", say("The deadline is {when}.", when=when))
 
 
 # the order of rows and ids, which must say nothing
@@ -109,28 +110,30 @@ def _orders(bundle: Bundle, train: Table, test: Table) -> Iterator[Finding]:
     key = bundle.key
     place = {row_id: row for row, row_id in enumerate(test.column(key.id_column))}
     in_file = np.array([place[row_id] for row_id in key.ids])
-    orders = {"the ids": np.arange(len(key.ids)), "the rows of test.csv": in_file}
-    secrets = {"the label": key.labels, "being public": (key.usage == PUBLIC).astype(float)}
+    orders = {N_("the ids"): np.arange(len(key.ids)), N_("the rows of test.csv"): in_file}
+    secrets = {N_("the label"): key.labels, N_("being public"): (key.usage == PUBLIC).astype(float)}
     telling = []
     for what, order in orders.items():
         for secret, values in secrets.items():
             r = rank_correlation(order, values)
             if _is_alarming(r, len(order)):
                 level: Level = "error" if abs(r) > 0.5 else "warning"
-                telling.append(
-                    Finding(level, "telling_order", f"The order of {what} tells {secret} (rank correlation {r:.2f}).")
+                message = say(
+                    "The order of {what} tells {secret} (rank correlation {r:.2f}).",
+                    what=say(what),
+                    secret=say(secret),
+                    r=r,
                 )
+                telling.append(Finding(level, "telling_order", message))
         by_place = key.labels[np.argsort(order)]
         r = rank_correlation(by_place[:-1], by_place[1:]) if len(by_place) > 2 else 0.0
         if _is_alarming(r, len(by_place)):
-            telling.append(
-                Finding(
-                    "warning",
-                    "telling_neighbours",
-                    f"Neighbours in the order of {what} have similar labels (rank correlation {r:.2f}).",
-                )
+            message = say(
+                "Neighbours in the order of {what} have similar labels (rank correlation {r:.2f}).", what=say(what), r=r
             )
-    yield from telling or _found("ok", "telling_order", "The order of ids and rows says nothing of labels and halves.")
+            telling.append(Finding("warning", "telling_neighbours", message))
+    nothing = say("The order of ids and rows says nothing of labels and halves.")
+    yield from telling or _found("ok", "telling_order", nothing)
 
 
 def rank_correlation(x: NDArray[np.generic], y: NDArray[np.generic]) -> float:
@@ -162,10 +165,13 @@ def _halves(bundle: Bundle) -> Iterator[Finding]:
     gap = largest_gap(public, private)
     # Smirnov 1948: P(gap > c sqrt((n + m) / (n m))) is about 2 exp(-2 c^2), .001 for c = 1.95
     if gap > 1.95 * math.sqrt((n + m) / (n * m)):
-        message = f"Public and private labels differ (Kolmogorov-Smirnov {gap:.2f}): the public board will mislead."
+        message = say(
+            "Public and private labels differ (Kolmogorov-Smirnov {gap:.2f}): the public board will mislead.", gap=gap
+        )
         yield Finding("warning", "unlike_halves", message)
     else:
-        yield Finding("ok", "unlike_halves", f"Public and private labels are alike (Kolmogorov-Smirnov {gap:.2f}).")
+        message = say("Public and private labels are alike (Kolmogorov-Smirnov {gap:.2f}).", gap=gap)
+        yield Finding("ok", "unlike_halves", message)
 
 
 def largest_gap(a: Floats, b: Floats) -> float:
@@ -202,28 +208,30 @@ def _scores(bundle: Bundle, scores: dict[str, Scores]) -> Iterator[Finding]:
     metric = METRICS[bundle.settings.metric]
     perfect, mean, sample = (scores[name] for name in ("perfect", "mean", "sample"))
     for half, best, plain, given in (
-        ("public", perfect.public.value, mean.public.value, sample.public.value),
-        ("private", perfect.private.value, mean.private.value, sample.private.value),
+        (N_("the public rows"), perfect.public.value, mean.public.value, sample.public.value),
+        (N_("the private rows"), perfect.private.value, mean.private.value, sample.private.value),
     ):
         if not better(best, plain, metric.direction):
-            yield Finding("error", "no_challenge", f"The mean label is as good as a perfect file on the {half} rows.")
+            message = say("The mean label is as good as a perfect file on {half}.", half=say(half))
+            yield Finding("error", "no_challenge", message)
         elif abs(given - best) < 0.5 * abs(plain - best):
-            yield Finding(
-                "error",
-                "telling_sample",
-                f"sample_submission.csv scores {given:.6g} on the {half} rows: it tells the labels.",
+            message = say(
+                "sample_submission.csv scores {score:.6g} on {half}: it tells the labels.", score=given, half=say(half)
             )
-    yield Finding(
-        "ok",
-        "scores",
-        f"{metric.title} on the public and private rows: perfect {_both(perfect)}, mean label {_both(mean)}, "
-        f"sample {_both(sample)}.",
+            yield Finding("error", "telling_sample", message)
+    message = say(
+        "{metric} on the public and private rows: perfect {perfect}, mean label {mean}, sample {sample}.",
+        metric=metric.title,
+        perfect=_both(perfect),
+        mean=_both(mean),
+        sample=_both(sample),
     )
+    yield Finding("ok", "scores", message)
     yield from _tiers(bundle, scores)
 
 
-def _both(scores: Scores) -> str:
-    return f"{scores.public.value:.6g} and {scores.private.value:.6g}"
+def _both(scores: Scores) -> Sentence:
+    return say("{public:.6g} and {private:.6g}", public=scores.public.value, private=scores.private.value)
 
 
 def _tiers(bundle: Bundle, scores: dict[str, Scores]) -> Iterator[Finding]:
@@ -233,7 +241,13 @@ def _tiers(bundle: Bundle, scores: dict[str, Scores]) -> Iterator[Finding]:
         if easy.tier != hard.tier and not better(
             scores[hard.file].private.value, scores[easy.file].private.value, direction
         ):
-            message = f"The baseline “{hard.name}” ({hard.tier}) is not better than “{easy.name}” ({easy.tier})."
+            message = say(
+                "The baseline “{hard}” ({hard_tier}) is not better than “{easy}” ({easy_tier}).",
+                hard=hard.name,
+                hard_tier=hard.tier,
+                easy=easy.name,
+                easy_tier=easy.tier,
+            )
             yield Finding("warning", "baseline_order", message)
 
 
@@ -246,19 +260,23 @@ def _rows_of_both(bundle: Bundle, train: Table, test: Table) -> Iterator[Finding
     shared = [name for name in test.header if name in train.header and name != key.id_column]
     missing = [name for name in test.header if name not in train.header]
     if missing:
-        yield Finding("warning", "columns", f"train.csv lacks columns of test.csv: {', '.join(missing[:10])}.")
+        message = say("train.csv lacks columns of test.csv: {names}.", names=", ".join(missing[:10]))
+        yield Finding("warning", "columns", message)
     if not shared:
-        yield Finding("warning", "columns", "train.csv and test.csv share no feature.")
+        yield Finding("warning", "columns", say("train.csv and test.csv share no feature."))
         return
     known = set(_features(train, shared))
     twins = sum(row in known for row in _features(test, shared))
     if twins:
-        share = f"{twins} of {len(test.rows)} test rows have the same features as a row of train.csv"
-        yield Finding(
-            "warning", "twins", f"{share}: their labels can be looked up where equal features mean equal labels."
+        message = say(
+            "{twins} of {rows} test rows have the same features as a row of train.csv: "
+            "their labels can be looked up where equal features mean equal labels.",
+            twins=twins,
+            rows=len(test.rows),
         )
+        yield Finding("warning", "twins", message)
     else:
-        yield Finding("ok", "twins", "No test row has the features of a training row.")
+        yield Finding("ok", "twins", say("No test row has the features of a training row."))
 
 
 def _features(table: Table, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -271,13 +289,26 @@ def _training_range(bundle: Bundle, train: Table) -> Iterator[Finding]:
     lo, hi = bundle.settings.bounds
     low, high = float(labels.min()), float(labels.max())
     if low < lo or high > hi:
-        message = f"Training labels go from {low:.6g} to {high:.6g}, beyond the bounds {lo:g} to {hi:g}."
+        message = say(
+            "Training labels go from {low:.6g} to {high:.6g}, beyond the bounds {lo:g} to {hi:g}.",
+            low=low,
+            high=high,
+            lo=lo,
+            hi=hi,
+        )
         yield Finding("warning", "bounds", message)
     elif hi - lo > 20 * max(high - low, math.ulp(0.0)):
-        message = f"The bounds {lo:g} to {hi:g} are far wider than the training labels ({low:.6g} to {high:.6g})."
-        yield Finding("warning", "bounds", f"{message} Wide bounds make scores easier to read labels from.")
+        message = say(
+            "The bounds {lo:g} to {hi:g} are far wider than the training labels ({low:.6g} to {high:.6g}). "
+            "Wide bounds make scores easier to read labels from.",
+            lo=lo,
+            hi=hi,
+            low=low,
+            high=high,
+        )
+        yield Finding("warning", "bounds", message)
     else:
-        yield Finding("ok", "bounds", f"The bounds {lo:g} to {hi:g} hold all labels.")
+        yield Finding("ok", "bounds", say("The bounds {lo:g} to {hi:g} hold all labels.", lo=lo, hi=hi))
 
 
 # the split
@@ -299,17 +330,29 @@ def _advice(bundle: Bundle, now: datetime) -> Advice:
     )
 
 
+_LEVELS = {"green": N_("green"), "amber": N_("amber"), "red": N_("red")}
+
+
 def _split(split: Advice) -> Iterator[Finding]:
-    numbers = (
-        f"{split.n_public} public and {split.n_private} private rows, at most {split.submissions} submissions a team: "
-        f"leak ratio {split.leak_ratio:.2g} ({split.level})."
+    message = say(
+        "{public} public and {private} private rows, at most {submissions} submissions a team: "
+        "leak ratio {ratio:.2g} ({level}). {meaning}",
+        public=split.n_public,
+        private=split.n_private,
+        submissions=split.submissions,
+        ratio=split.leak_ratio,
+        level=say(_LEVELS[split.level]),
+        meaning=split.meaning,
     )
-    yield Finding("ok" if split.level == "green" else "warning", "leak_ratio", f"{numbers} {split.meaning}")
+    yield Finding("ok" if split.level == "green" else "warning", "leak_ratio", message)
     if split.resolution is not None and split.honest_optimism is not None:
-        message = (
-            f"Judged by the mean label, whose losses spread more than those of good models: differences below about "
-            f"{split.resolution:.2g} drown in the noise of the private rows, and the best of {split.submissions} "
-            f"honest submissions may look better by {split.honest_optimism:.2g} than it is."
+        message = say(
+            "Judged by the mean label, whose losses spread more than those of good models: differences below about "
+            "{difference:.2g} drown in the noise of the private rows, and the best of {submissions} "
+            "honest submissions may look better by {optimism:.2g} than it is.",
+            difference=split.resolution,
+            submissions=split.submissions,
+            optimism=split.honest_optimism,
         )
         yield Finding("ok", "resolution", message)
     for warning in split.warnings:
@@ -322,6 +365,7 @@ def _split(split: Advice) -> Iterator[Finding]:
 def _folder(bundle: Bundle) -> Iterator[Finding]:
     missing = [f"{name}.md" for name in PAGES if (name, "en") not in bundle.pages]
     if missing:
-        yield Finding("warning", "pages", f"These pages are missing: {', '.join(missing)}.")
+        yield Finding("warning", "pages", say("These pages are missing: {names}.", names=", ".join(missing)))
     if bundle.unused:
-        yield Finding("warning", "unused", f"Files that mean nothing here: {', '.join(bundle.unused[:10])}.")
+        unused = ", ".join(bundle.unused[:10])
+        yield Finding("warning", "unused", say("Files that mean nothing here: {names}.", names=unused))
