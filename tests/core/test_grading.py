@@ -8,11 +8,11 @@ import math
 import pytest
 
 from unseen_server.core import grading
-from unseen_server.core.grading import Tier, points
+from unseen_server.core.grading import Baseline, points
 from unseen_server.core.ranking import Direction
 
-LINE = Tier("line", points_public=3, points_private=2, public_score=9.0, private_score=9.5)
-NETWORK = Tier("network", points_public=3, points_private=4, public_score=4.0, private_score=4.4)
+LINE = Baseline("line", points_public=3, points_private=2, public_score=9.0, private_score=9.5)
+NETWORK = Baseline("network", points_public=3, points_private=4, public_score=4.0, private_score=4.4)
 
 
 def got(public: float | None, private: float | None, direction: Direction = "lower") -> list[tuple[float, float]]:
@@ -47,9 +47,15 @@ def test_higher_may_be_better() -> None:
 
 
 def test_a_baseline_without_a_score_is_reached_by_nobody() -> None:
-    hidden = Tier("hidden", 1, 1, None, None)
+    hidden = Baseline("hidden", 1, 1, None, None)
     assert grading.total(points([hidden], public=0.0, private=0.0, direction="lower")) == 0.0
 
 
 def test_no_baselines_no_points() -> None:
     assert grading.worth([]) == grading.total([]) == 0.0
+
+
+def test_tenths_of_a_point_add_up() -> None:
+    tenths = [Baseline(name, 0.1, 0.2, 1.0, 1.0) for name in ("a", "b", "c")]
+    assert grading.total(points(tenths, public=1.0, private=1.0, direction="lower")) == grading.worth(tenths) == 0.9
+    assert grading.total_public(points(tenths, public=1.0, private=1.0, direction="lower")) == 0.3

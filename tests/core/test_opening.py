@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from itertools import pairwise
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_the_example_of_the_module_is_true() -> None:
 @pytest.mark.parametrize("teams", [0, 1, 9, 10, 11, 30, 31, 300, 301])
 def test_every_team_is_opened_once_and_the_best_ten_one_by_one(teams: int) -> None:
     opened = steps(teams)
-    widths = [b - a for a, b in zip(opened, opened[1:], strict=False)]
+    widths = [b - a for a, b in pairwise(opened)]
     assert sum(widths) == teams
     assert all(1 <= width <= 20 for width in widths)
     assert widths[-10:] == [1] * min(10, teams) if teams <= 10 else set(widths[-10:]) == {1}

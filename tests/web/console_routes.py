@@ -66,4 +66,9 @@ REVEALING = (
     Route("POST", "revealing.end_ceremony", "instructor", before=ended),
 )
 
-ROUTES: tuple[Route, ...] = (*COURSES, *REVEALING)
+GRADES = (
+    Route("GET", "grades.page", "staff", query={"q": "ali", "sort": "points"}),
+    Route("POST", "grades.export", "staff", form={"format": "canvas"}),
+)
+
+ROUTES: tuple[Route, ...] = (*COURSES, *REVEALING, *GRADES)

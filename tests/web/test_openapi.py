@@ -151,6 +151,8 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
     api.send(teacher, "POST", "/api/competitions/second/launch", json={"at": "2026-11-24 08:00"})
     api.send(teacher, "POST", f"{LECTURE}/close")
     api.send(teacher, "POST", f"{LECTURE}/reveal")
+    for style in ("json", "csv", "canvas", "moodle"):
+        api.send(teacher, "GET", f"{LECTURE}/grades?format={style}")
     for path in (LECTURE, f"{LECTURE}/leaderboard?board=private", "/api/submissions/1", "/api/competitions"):
         api.send(alice, "GET", path)
     assert set(api.successes()) - api.seen == set()

@@ -23,6 +23,7 @@ COMMANDS = {
     "competition": "competition",
     "baseline": "baseline",
     "reveal": "reveal",
+    "grades": "grades",
     "demo": "demo",
 }
 

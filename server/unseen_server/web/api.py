@@ -26,12 +26,13 @@ from unseen_server.services import (
     rosters,
     standings,
 )
+from unseen_server.services import grades as gradebooks
 from unseen_server.services import submissions as own
 from unseen_server.services.entries import Upload
 from unseen_server.services.submit import check, submit
 from unseen_server.web import languages, openapi, wire
 from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
-from unseen_server.web.replies import json_reply
+from unseen_server.web.replies import csv_reply, json_reply
 from unseen_server.web.wire import LISTED, LISTED_AT_MOST, Choice, Launch
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
@@ -222,10 +223,7 @@ def leaderboard(slug: str) -> Response:
         parts().db, slug=slug, which=which, principal=visitor(), now=now(), limit=_limit(LISTED_AT_MOST)
     )
     if style == "csv":
-        response = Response(exports.board_csv(board), mimetype="text/csv")
-        response.headers.set("Content-Disposition", "attachment", filename=f"{slug}-{which}-leaderboard.csv")
-        response.headers["Cache-Control"] = "private, no-store"
-        return response
+        return csv_reply(exports.board_csv(board), f"{slug}-{which}-leaderboard.csv")
     return json_reply(board)
 
 
@@ -274,6 +272,18 @@ def audit(slug: str) -> Response:
         parts().db, slug=slug, principal=person, now=now(), text=text, limit=_limit(LISTED)
     )
     return json_reply(wire.Audit(deeds.listed))
+
+
+@blueprint.get("/competitions/<slug>/grades")
+def grades(slug: str) -> Response:
+    """List what every student of the course has reached, or download it for a grade book (staff)."""
+    style, person = _word("format", "json", *exports.GRADE_FILES), signed_in()
+    if style == "json":
+        return json_reply(gradebooks.gradebook(parts().db, slug=slug, principal=person, now=now()))
+    exported = exports.export_grades(
+        parts().db, slug=slug, style=style, principal=person, now=now(), tell=languages.tell
+    )
+    return csv_reply(exported.content, exported.file_name)
 
 
 def _limit(default: int) -> int:

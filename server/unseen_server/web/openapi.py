@@ -21,6 +21,7 @@ from unseen_server.core.limits import Allowance
 from unseen_server.services.class_lists import BadRoster
 from unseen_server.services.competitions import Shown
 from unseen_server.services.finals import Final
+from unseen_server.services.grades import Gradebook
 from unseen_server.services.rosters import Report
 from unseen_server.services.standings import Board
 from unseen_server.services.submissions import OwnSubmission
@@ -147,6 +148,11 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "audit": Operation({200: _json(wire.Audit)}, (errors.BadRequest, *STAFF), query=wire.Searching),
     "reveal_competition": Operation({200: _json(Shown)}, (errors.WrongPhase, *STAFF)),
+    "grades": Operation(
+        {200: {"application/json": Gradebook, "text/csv": None}},
+        (errors.BadRequest, *STAFF),
+        query=wire.GradesFormat,
+    ),
 }
 
 

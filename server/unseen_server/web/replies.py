@@ -24,3 +24,11 @@ def json_reply(value: Any, status: int = 200) -> Response:
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Vary"] = VARY
     return response
+
+
+def csv_reply(content: str, file_name: str) -> Response:
+    """A table to keep: downloaded, never shown by the browser."""
+    response = Response(content, mimetype="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename=file_name)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

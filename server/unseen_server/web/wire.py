@@ -105,6 +105,12 @@ class WhichBoard(Struct):
     limit: Annotated[int, Meta(ge=1, le=LISTED_AT_MOST, description="At most so many rows.")] = LISTED_AT_MOST
 
 
+class GradesFormat(Struct):
+    format: Annotated[
+        Literal["json", "csv", "canvas", "moodle"], Meta(description="canvas, moodle: a CSV that they import.")
+    ] = "json"
+
+
 class Retry(Struct):
     key: (
         Annotated[

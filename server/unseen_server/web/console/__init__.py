@@ -2,6 +2,7 @@
 
 courses         the courses and competitions of whoever is asking
 revealing       the reveal, at once or as a ceremony for the projector
+grades          scores and points of every student, and files for grade books
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from flask import Blueprint
 
 from unseen_server.core.errors import StaffOnly
 from unseen_server.core.sentences import say
-from unseen_server.web.console import courses, revealing
+from unseen_server.web.console import courses, grades, revealing
 from unseen_server.web.context import signed_in
 
 blueprint = Blueprint("console", __name__, url_prefix="/console")
 
-for _part in (courses, revealing):
+for _part in (courses, revealing, grades):
     blueprint.register_blueprint(_part.blueprint)
 
 
