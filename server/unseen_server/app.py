@@ -10,7 +10,7 @@ from flask import Flask, Response
 from unseen_server.config import Config
 from unseen_server.db.session import Database
 from unseen_server.services.keys import KeyRing
-from unseen_server.web import api, errors, languages, pages
+from unseen_server.web import api, errors, languages, pages, sso
 from unseen_server.web.context import Parts
 
 FORM_FIELDS_IN_MEMORY = 512 * 1024  # less than two of the parser's chunks of 64 KiB would refuse files, too
@@ -54,6 +54,8 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
     app.register_blueprint(api.blueprint)
     app.register_blueprint(pages.blueprint)
     errors.register(app)
+    if config.single_sign_on:
+        sso.connect(app, config.single_sign_on)
     app.after_request(_with_headers)
     return app
 

@@ -77,6 +77,8 @@ def looks(installation: Installation, client: FlaskClient) -> Iterator[TestRespo
         "slug": [installation.slug],
         "name": ["train.csv", "test.csv", "sample_submission.csv", "solution.csv"],
         "ref": [1, 2, 99],
+        "secret": ["never-issued"],
+        "code": ["K7QF-2M9X"],
         "filename": ["unseen.css", "unseen.js"],
     }
     for rule in sorted(installation.app.url_map.iter_rules(), key=str):

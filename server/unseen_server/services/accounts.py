@@ -170,9 +170,9 @@ def add_user(
     user = User(
         username=username,
         username_key=names.key_of(username),
-        display_name=names.checked_text(display_name or username, "A display name", 200),
+        display_name=names.checked_text(display_name or username, say("A display name"), 200),
         email=address,
-        student_id=names.checked_text(student_id, "A student id", 64) if student_id else None,
+        student_id=names.checked_text(student_id, say("A student id"), 64) if student_id else None,
         password_hash=hashed(password) if password else None,
         is_admin=is_admin,
         created_at=now,
@@ -223,7 +223,7 @@ def own_account(db: Database, user_id: int) -> Account:
 
 def set_display_name(db: Database, user_id: int, name: str, *, now: datetime) -> None:
     """What others see; a team keeps the name it has."""
-    name = names.checked_text(name, "A display name", 200)
+    name = names.checked_text(name, say("A display name"), 200)
     with db.write() as session:
         user = queries.locked_user(session, user_id)
         if user.display_name == name:
@@ -460,7 +460,7 @@ def issue_token(
         session.add(
             Token(
                 user_id=user.id,
-                name=names.checked_text(name, "A token's name", 100),
+                name=names.checked_text(name, say("A token's name"), 100),
                 prefix=token[:13],
                 digest=_digest(token),
                 scope=scope,

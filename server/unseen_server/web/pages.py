@@ -22,17 +22,19 @@ from unseen_server.core.errors import (
     Refusal,
     UnsupportedFile,
 )
+from unseen_server.core.sentences import say
 from unseen_server.services import competitions, finals
 from unseen_server.services import submissions as own
 from unseen_server.services.competitions import Shown
 from unseen_server.services.entries import Upload
 from unseen_server.services.submit import submit
-from unseen_server.web import boards, console, languages, present, signin
+from unseen_server.web import account, boards, console, joining, languages, present, signin, sso, welcome
 from unseen_server.web.context import now, parts, received_at, signed_in, visitor
 from unseen_server.web.forms import page_reply
 
 blueprint = Blueprint("pages", __name__)
-blueprint.register_blueprint(signin.blueprint)
+for _part in (signin, account, welcome, joining, sso):
+    blueprint.register_blueprint(_part.blueprint)
 blueprint.register_blueprint(console.blueprint)
 blueprint.record_once(lambda state: boards.register(state.app))
 
@@ -164,7 +166,7 @@ def submit_file(slug: str) -> AnyResponse:
     message = request.form.get("message", "")
     try:
         if sent is None or not sent.filename:
-            raise BadRequest(reason="Choose a file first.")
+            raise BadRequest(reason=say("Choose a file first."))
         upload = Upload(
             content=sent.read(),
             file_name=sent.filename,
@@ -201,7 +203,7 @@ def choose_final(slug: str) -> AnyResponse:
     refs = request.form.getlist("ref")
     try:
         if not all(ref.isascii() and ref.isdigit() and len(ref) < 19 for ref in refs):
-            raise BadRequest(reason="A submission is chosen by its number.")
+            raise BadRequest(reason=say("A submission is chosen by its number."))
         chosen = [int(ref) for ref in refs]
         finals.choose(parts().db, slug=slug, principal=signed_in(), refs=chosen, now=now())
     except (BadRequest, Conflict) as refusal:

@@ -1,0 +1,107 @@
+"""The mails this server writes, in the language of whoever gets them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from flask import g
+
+from unseen_server.config import MailServer
+from unseen_server.core.errors import Unreachable
+from unseen_server.core.schedule import Moment
+from unseen_server.core.sentences import Sentence, say
+from unseen_server.services import mail
+from unseen_server.services.links import Link
+from unseen_server.services.mail import Letter
+from unseen_server.web import addresses, languages
+from unseen_server.web.context import now, parts
+
+log = logging.getLogger(__name__)
+
+
+def can_be_sent() -> bool:
+    return parts().config.mail is not None
+
+
+def send(links: Sequence[Link]) -> list[str]:
+    """Mail each link to whom it is for; returns the user names that no mail reached, for lack of an address or of luck.
+
+    Raises Unreachable where the mail server takes nothing.
+    """
+    server, letters = _server(), {link.email: _letter(link, link.email) for link in links if link.email}
+    refused = set(mail.send(server, list(letters.values())))
+    return [link.username for link in links if not link.email or link.email in refused]
+
+
+def send_soon(link: Link) -> None:
+    """The same for one, after the reply: how long it takes must not tell anybody whether there was a mail to send."""
+    if link.email:
+        letter = _letter(link, link.email)
+        threading.Thread(target=_send_quietly, args=(_server(), letter)).start()
+
+
+def _send_quietly(server: MailServer, letter: Letter) -> None:
+    try:
+        refused = mail.send(server, [letter])
+    except Unreachable:
+        return  # services/mail wrote down why
+    if refused:
+        log.warning("the mail server does not accept an address that asked for another password")
+
+
+def _server() -> MailServer:
+    server = parts().config.mail
+    if server is None:
+        raise Unreachable(reason=say("This server sends no mail. Give the link in another way."))
+    return server
+
+
+def _letter(link: Link, to: str) -> Letter:
+    subject, *paragraphs = _invitation(link) if link.purpose == "invite" else _reset(link)
+    with _language_of(link):
+        text = "\n\n".join(map(languages.tell, paragraphs)) + "\n"
+        return Letter(to, languages.tell(subject), text, now())
+
+
+def _invitation(link: Link) -> list[Sentence | str]:
+    return [
+        say("Your account on Unseen"),
+        say("Hello {name},", name=link.display_name),
+        say(
+            "You have an account on Unseen, where your course runs its competitions. Your user name is {username}. "
+            "Open this address and choose a password:",
+            username=link.username,
+        ),
+        addresses.welcome(link.secret),
+        say("The address works once, until {when}. It is for you alone.", when=Moment(link.expires_at, "UTC")),
+    ]
+
+
+def _reset(link: Link) -> list[Sentence | str]:
+    return [
+        say("Choose another password for Unseen"),
+        say("Hello {name},", name=link.display_name),
+        say(
+            "Somebody asked for another password for your account {username} on Unseen. "
+            "If it was you, open this address and choose one:",
+            username=link.username,
+        ),
+        addresses.welcome(link.secret),
+        say(
+            "The address works once, until {when}. If it was not you, do nothing: your password stays as it is.",
+            when=Moment(link.expires_at, "UTC"),
+        ),
+    ]
+
+
+@contextmanager
+def _language_of(link: Link) -> Iterator[None]:
+    asked = languages.current()
+    g.language = languages.LANGUAGES.get(link.language or "", asked)
+    try:
+        yield
+    finally:
+        g.language = asked
