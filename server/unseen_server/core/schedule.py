@@ -78,13 +78,14 @@ def _reached(instant: datetime | None, now: datetime) -> bool:
 @cache
 def checked_zone(name: str) -> ZoneInfo:
     """The IANA time zone of that name; BadRequest, with the nearest names, for any other."""
-    if name in _names():
+    if name in zone_names():
         return ZoneInfo(name)
     raise BadRequest(reason=say("“{name}” is not an IANA time zone. {advice}", name=name[:64], advice=_advice(name)))
 
 
 @cache
-def _names() -> frozenset[str]:
+def zone_names() -> frozenset[str]:
+    """Every IANA time zone that a course or a competition can have."""
     return frozenset(available_timezones()) - {"Factory", "localtime"}
 
 
@@ -97,7 +98,7 @@ def _advice(name: str) -> Sentence:
 
 def _near(name: str) -> list[str]:
     wanted = name.strip().replace(" ", "_").casefold()
-    folded = {known.casefold(): known for known in _names()}
+    folded = {known.casefold(): known for known in zone_names()}
     # a city alone (“Taipei”) is the commonest slip, then a typing error; abbreviations (“CST”) resemble everything
     cities = [known for key, known in folded.items() if key.endswith(f"/{wanted}")]
     close = get_close_matches(wanted, folded, n=3, cutoff=0.75) if len(wanted) > 4 else []

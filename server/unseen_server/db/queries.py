@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, load_only
@@ -403,12 +403,6 @@ def last_submission_at(session: Session, competition_id: int) -> datetime | None
 
 def rejections_counted(session: Session, competition_id: int) -> int:
     return session.scalar(select(func.count()).where(Rejection.competition_id == competition_id)) or 0
-
-
-def students_enrolled(session: Session, course_id: int) -> int:
-    return (
-        session.scalar(select(func.count()).where(Enrolment.course_id == course_id, Enrolment.role == "student")) or 0
-    )
 
 
 def teams_having_used(session: Session, competition_id: int, slots: int, day: date | None = None) -> int:
@@ -898,7 +892,8 @@ def deeds_to_submission(session: Session, competition_id: int, ref: int) -> Sequ
 
 # submissions as the staff see them
 
-ReceivedRow = Row[Submission, Team, User | None, Score, PrivateScore]
+Ts = TypeVarTuple("Ts")
+ReceivedRow = Row[Submission, Team, User, Score, PrivateScore]  # the user is None where a baseline has none
 
 
 @dataclass(frozen=True)
@@ -922,7 +917,7 @@ def submissions_received_counted(session: Session, wanted: ReceivedWanted) -> in
     return session.scalar(_received(select(func.count(Submission.id)), wanted)) or 0
 
 
-def _received(selected: Select[Any], wanted: ReceivedWanted) -> Select[Any]:
+def _received(selected: Select[*Ts], wanted: ReceivedWanted) -> Select[*Ts]:
     version = wanted.key_version
     return (
         selected.select_from(Submission)
@@ -951,7 +946,9 @@ def _received_conditions(wanted: ReceivedWanted) -> Iterator[ColumnElement[bool]
         yield or_(*found)
 
 
-def rejections_by_person(session: Session, competition_id: int, since: datetime) -> Sequence[Row[Any]]:
+def rejections_by_person(
+    session: Session, competition_id: int, since: datetime
+) -> Sequence[Row[str, str, int, datetime]]:
     """User name, display name, how many and when the first was, since then; the most first."""
     return session.execute(
         select(
@@ -977,3 +974,111 @@ def competitions_of(session: Session, course_id: int) -> Sequence[Competition]:
         .where(Competition.course_id == course_id)
         .order_by(Competition.deadline.desc(), Competition.id)
     ).all()
+
+
+# rescoring
+
+
+def newest_key_version(session: Session, competition_id: int) -> int:
+    return session.scalars(
+        select(func.max(AnswerKeyVersion.version)).where(AnswerKeyVersion.competition_id == competition_id)
+    ).one()
+
+
+def submission_ids(session: Session, competition_id: int) -> Sequence[int]:
+    """Of every submission, late and withdrawn ones and baselines among them, in their order."""
+    return session.scalars(
+        select(Submission.id).where(Submission.competition_id == competition_id).order_by(Submission.id)
+    ).all()
+
+
+def baseline_submission_ids(session: Session, competition_id: int) -> Sequence[int]:
+    """In the order in which the baselines were added."""
+    return session.scalars(
+        select(Submission.id)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.competition_id == competition_id, Team.kind == "baseline")
+        .order_by(Submission.id)
+    ).all()
+
+
+def prediction_vectors(session: Session, submission_ids: Sequence[int]) -> Sequence[Row[int, bytes]]:
+    return session.execute(
+        select(PredictionVector.submission_id, PredictionVector.content)
+        .where(PredictionVector.submission_id.in_(submission_ids))
+        .order_by(PredictionVector.submission_id)
+    ).all()
+
+
+# the people of a course
+
+
+def people_found(
+    session: Session, course_id: int, *, text: str = "", offset: int = 0, limit: int | None = None
+) -> Sequence[Row[User, Enrolment]]:
+    """Staff before students, then by user name; every word of the text occurs in a name, the address or the id."""
+    return session.execute(
+        select(User, Enrolment)
+        .join(Enrolment, Enrolment.user_id == User.id)
+        .where(Enrolment.course_id == course_id, *_is_somebody(text))
+        .order_by(Enrolment.role == "student", User.username_key)
+        .offset(offset)
+        .limit(limit)
+    ).all()
+
+
+def people_counted(session: Session, course_id: int, text: str = "") -> int:
+    counted = select(func.count()).select_from(User).join(Enrolment, Enrolment.user_id == User.id)
+    return session.scalar(counted.where(Enrolment.course_id == course_id, *_is_somebody(text))) or 0
+
+
+def _is_somebody(text: str) -> Iterator[ColumnElement[bool]]:
+    for word in text.split():
+        columns = (User.username, User.display_name, User.email, User.student_id)
+        yield or_(*(column.icontains(word, autoescape=True) for column in columns))
+
+
+def last_seen(session: Session, user_ids: Sequence[int]) -> dict[int, datetime]:
+    """When each of these people last signed in, used a token or submitted; without those who never did."""
+    latest: dict[int, datetime] = {}
+    for owner, column in (
+        (BrowserSession.user_id, BrowserSession.created_at),
+        (Token.user_id, Token.last_used_at),
+        (Submission.user_id, Submission.submitted_at),
+    ):
+        for user_id, at in session.execute(
+            select(owner, func.max(column)).where(owner.in_(user_ids), column.is_not(None)).group_by(owner)
+        ):
+            latest[user_id] = max(at, latest.get(user_id, at))
+    return latest
+
+
+def places_of(session: Session, course_id: int, user_id: int) -> Sequence[Row[str, str, str, int]]:
+    """In each competition of the course: its slug and title, the person's team, and what they submitted themselves."""
+    return session.execute(
+        select(Competition.slug, Competition.title, Team.name, func.count(Submission.id))
+        .join(Team, Team.competition_id == Competition.id)
+        .join(TeamMember, TeamMember.team_id == Team.id)
+        .outerjoin(Submission, and_(Submission.team_id == Team.id, Submission.user_id == TeamMember.user_id))
+        .where(Competition.course_id == course_id, TeamMember.user_id == user_id)
+        .group_by(Competition.id, Competition.slug, Competition.title, Team.id, Team.name)
+        .order_by(Competition.id)
+    ).all()
+
+
+def instructors_counted(session: Session, course_id: int) -> int:
+    """Those who can sign in."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Enrolment)
+            .join(User, User.id == Enrolment.user_id)
+            .where(Enrolment.course_id == course_id, Enrolment.role == "instructor", User.disabled_at.is_(None))
+        )
+        or 0
+    )
+
+
+def locked_course(session: Session, course_id: int) -> Course:
+    """The row, held until the transaction ends: who is on its staff changes one at a time."""
+    return session.scalars(select(Course).where(Course.id == course_id).with_for_update()).one()

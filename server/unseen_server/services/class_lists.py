@@ -182,11 +182,11 @@ def _row(line: int, given: Mapping[str, str]) -> tuple[Row, list[Problem]]:
 
 
 def _name(text: str) -> str:
-    return names.checked_text(text, "A name", 200)
+    return names.checked_text(text, say("A name"), 200)
 
 
 def _student_id(text: str) -> str:
-    return names.checked_text(text, "A student id", 64)
+    return names.checked_text(text, say("A student id"), 64)
 
 
 def _whole_name(given: Mapping[str, str]) -> str:
