@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from unseen_server.core import schedule
+from unseen_server.core.sentences import say
 from unseen_server.core.splits import drawn_anew
 from unseen_server.db.session import Database
 from unseen_server.services import bundles, competitions, folders, launching, names
@@ -31,7 +32,7 @@ def clone(db: Database, *, slug: str, copy: Copy, principal: Principal, now: dat
     settings = replace(
         original.settings,
         slug=names.checked_slug(copy.slug),
-        title=names.checked_text(copy.title, "A competition's title", 200),
+        title=names.checked_text(copy.title, say("A competition's title"), 200),
         starts_at=None,
         deadline=schedule.local_to_utc(copy.deadline, original.settings.time_zone),
     )

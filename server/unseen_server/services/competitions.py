@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from unseen_server.core import limits, metrics, release, schedule
 from unseen_server.core.errors import NotEnrolled, NotFound, StorageFull
 from unseen_server.core.schedule import Phase, Timetable
+from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import (
     Competition,
@@ -140,8 +141,8 @@ def visible(session: Session, slug: str, principal: Principal | None, now: datet
         if staff or is_open_to_all(competition, now):
             return competition
     known = [c.slug for c, _ in queries.competitions_with_courses(session) if is_open_to_all(c, now)]
-    advice = names.did_you_mean(slug, known) or "`unseen competitions list` shows those you can take part in."
-    raise NotFound(what=f"competition “{names.printable(slug)}”", advice=advice)
+    advice = names.did_you_mean(slug, known) or say("`unseen competitions list` shows those you can take part in.")
+    raise NotFound(what=say("competition “{slug}”", slug=names.printable(slug)), advice=advice)
 
 
 def is_open_to_all(competition: Competition, now: datetime) -> bool:
@@ -311,7 +312,10 @@ def file(db: Database, *, slug: str, name: str, principal: Principal, now: datet
         competition = open_to(session, slug, principal, now)
         public = {public.name: public for public in queries.files_of(session, competition.id)}
         if name not in public:
-            raise NotFound(what=f"file “{names.printable(name)}”", advice=f"There are: {', '.join(public)}.")
+            raise NotFound(
+                what=say("file “{name}”", name=names.printable(name)),
+                advice=say("There are: {names}.", names=", ".join(public)),
+            )
         wanted = public[name]
         path = folder / wanted.sha256
         if not path.exists():

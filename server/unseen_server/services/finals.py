@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from unseen_server.core import metrics, ranking
 from unseen_server.core.errors import BadRequest, NotFound, WrongPhase
 from unseen_server.core.schedule import Phase
+from unseen_server.core.sentences import Sentence, say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission, Team
 from unseen_server.db.session import Database
@@ -28,7 +29,7 @@ class Final:
     refs: list[int]
     chosen: bool
     final_submissions: int
-    rule: str
+    rule: Sentence
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,14 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
         own_deadline = teams.own_deadline(session, competition, team.id if team else None, principal.user_id)
         phase = competitions.phase_of(competition, competitions.judged_at(competition, now), own_deadline)
         if phase is not Phase.OPEN:
-            raise WrongPhase(phase=phase, action="choosing final submissions", needed="open")
+            raise WrongPhase(phase=phase, action=say("choosing final submissions"), needed=Phase.OPEN)
         if len(wanted) > competition.final_submissions:
             raise BadRequest(
-                reason=f"Choose at most {competition.final_submissions} submissions; you sent {len(wanted)}."
+                reason=say(
+                    "Choose at most {most} submissions; you sent {sent}.",
+                    most=competition.final_submissions,
+                    sent=len(wanted),
+                )
             )
         if team is not None:
             queries.locked_team(session, team.id)
@@ -68,8 +73,8 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
         for ref in sorted(wanted):
             if ref not in own:
                 raise NotFound(
-                    what=f"submission {ref} of yours that could be chosen",
-                    advice=f"`unseen submissions {slug}` lists yours; late ones cannot be final.",
+                    what=say("submission {ref} of yours that could be chosen", ref=ref),
+                    advice=say("`unseen submissions {slug}` lists yours; late ones cannot be final.", slug=slug),
                 )
         if team is not None:
             # Of all the team's submissions: one that is withdrawn and comes back must not overturn this choice.
@@ -100,8 +105,11 @@ def _final(session: Session, competition: Competition, team: Team | None) -> Fin
         refs=chosen or [shown.sequence for shown in best],
         chosen=bool(chosen),
         final_submissions=competition.final_submissions,
-        rule=f"If you choose none, your best {competition.final_submissions} by public score count, "
-        "the earlier of equals. The best of your final submissions on the private rows is your final score.",
+        rule=say(
+            "If you choose none, your best {count} by public score count, "
+            "the earlier of equals. The best of your final submissions on the private rows is your final score.",
+            count=competition.final_submissions,
+        ),
     )
 
 

@@ -25,8 +25,11 @@ def key_of(name: str) -> str:
 def checked_username(name: str) -> str:
     if not USERNAME.fullmatch(name):
         raise BadRequest(
-            reason=f"“{printable(name)}” cannot be a user name. Use 1 to 64 letters, digits or . _ @ + -, "
-            "beginning with a letter or digit."
+            reason=say(
+                "“{name}” cannot be a user name. Use 1 to 64 letters, digits or . _ @ + -, "
+                "beginning with a letter or digit.",
+                name=printable(name),
+            )
         )
     return name
 
@@ -34,8 +37,10 @@ def checked_username(name: str) -> str:
 def checked_slug(slug: str) -> str:
     if not SLUG.fullmatch(slug):
         raise BadRequest(
-            reason=f"“{printable(slug)}” cannot be part of an address. "
-            "Use 1 to 50 lower-case letters, digits and hyphens."
+            reason=say(
+                "“{name}” cannot be part of an address. Use 1 to 50 lower-case letters, digits and hyphens.",
+                name=printable(slug),
+            )
         )
     return slug
 
@@ -43,19 +48,23 @@ def checked_slug(slug: str) -> str:
 def checked_email(email: str) -> str:
     email = email.strip().lower()
     if len(email) > 254 or not EMAIL.fullmatch(email):
-        raise BadRequest(reason=f"“{printable(email)}” is not an e-mail address.")
+        raise BadRequest(reason=say("“{text}” is not an e-mail address.", text=printable(email)))
     return email
 
 
-def checked_text(text: str, what: str | Sentence, longest: int) -> str:
+def checked_text(text: str, what: Sentence, longest: int) -> str:
     """A line of free text for people: no control or text-direction characters, outer spaces dropped."""
     text = text.strip()
     if not set(text) - INVISIBLE or max(len(text), len(key_of(text))) > longest:
-        raise BadRequest(reason=f"{what} should have 1 to {longest} visible characters.")
+        raise BadRequest(
+            reason=say("{what} should have 1 to {longest} visible characters.", what=what, longest=longest)
+        )
     if any(
         unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text if character != "\u200d"
     ):
-        raise BadRequest(reason=f"{what} holds invisible control characters. Type it again without them.")
+        raise BadRequest(
+            reason=say("{what} holds invisible control characters. Type it again without them.", what=what)
+        )
     return text
 
 
@@ -70,10 +79,10 @@ def printable(text: str) -> str:
     return shown if len(shown) <= 60 else shown[:59] + "…"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> Sentence | None:
     """“Did you mean x?”, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=1)
-    return f"Did you mean “{near[0]}”?" if near else ""
+    return say("Did you mean “{name}”?", name=near[0]) if near else None
 
 
 def without_controls(text: str) -> str:

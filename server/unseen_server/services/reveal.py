@@ -15,6 +15,7 @@ from unseen_server.core import metrics, ranking
 from unseen_server.core.errors import WrongPhase
 from unseen_server.core.ranking import Direction
 from unseen_server.core.schedule import Phase
+from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateStanding
 from unseen_server.db.session import Database
@@ -72,7 +73,7 @@ def check_ended(session: Session, competition: Competition, now: datetime) -> No
     """A Conflict unless the competition has ended, for those with an extension too, and may be revealed now."""
     phase = competitions.phase_of(competition, now)
     if phase is not Phase.CLOSED:
-        raise WrongPhase(phase=phase, action="revealing", needed="closed")
+        raise WrongPhase(phase=phase, action=say("revealing"), needed=Phase.CLOSED)
     extensions.refuse_while_running(session, competition, now)
 
 

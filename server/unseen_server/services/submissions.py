@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from sqlalchemy.orm import Session
 
 from unseen_server import storage
 from unseen_server.core.errors import NotFound
 from unseen_server.core.limits import Allowance
+from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, teams
 from unseen_server.services.accounts import Principal
+from unseen_server.services.submit import Receipt
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,12 @@ def own_submission(db: Database, *, ref: int, principal: Principal) -> OwnSubmis
         return _as_own(submission, shown, _private_scores(session, competition, submission.team_id))
 
 
+def own_receipt(db: Database, *, ref: int, principal: Principal) -> Receipt:
+    """What was said when the submission came in, word for word."""
+    with db.read() as session:
+        return msgspec.convert(_of_member(session, ref, principal).receipt, Receipt)
+
+
 def own_file(db: Database, *, ref: int, principal: Principal) -> UploadedFile:
     with db.read() as session:
         submission = _of_member(session, ref, principal)
@@ -80,7 +89,10 @@ def own_limits(db: Database, *, slug: str, principal: Principal, now: datetime) 
 def _of_member(session: Session, ref: int, principal: Principal) -> Submission:
     submission = queries.submission_of_member(session, ref, principal.user_id)
     if submission is None:
-        raise NotFound(what=f"submission {ref} of yours", advice="`unseen submissions SLUG` lists those you have.")
+        raise NotFound(
+            what=say("submission {ref} of yours", ref=ref),
+            advice=say("`unseen submissions SLUG` lists those you have."),
+        )
     return submission
 
 

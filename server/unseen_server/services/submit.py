@@ -28,6 +28,8 @@ from unseen_server.core.errors import (
     UnsupportedFile,
 )
 from unseen_server.core.predictions import read_predictions
+from unseen_server.core.schedule import ClockTime
+from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Rejection, Submission
 from unseen_server.db.session import Database
@@ -152,10 +154,15 @@ def _tidied(upload: Upload) -> Upload:
     """Names and messages are data for people: cut to what the table holds, without control characters."""
     key = upload.idempotency_key
     if key is not None and (not key.isascii() or not key.isprintable() or not 0 < len(key) <= LONGEST_IDEMPOTENCY_KEY):
-        raise BadRequest(reason="An Idempotency-Key has 1 to 200 printable ASCII characters; a random UUID is best.")
+        raise BadRequest(
+            reason=say("An Idempotency-Key has 1 to 200 printable ASCII characters; a random UUID is best.")
+        )
     if len(upload.message) > LONGEST_MESSAGE:
         raise BadRequest(
-            reason=f"A message has at most {LONGEST_MESSAGE} characters. Shorten it and send the file again."
+            reason=say(
+                "A message has at most {longest} characters. Shorten it and send the file again.",
+                longest=LONGEST_MESSAGE,
+            )
         )
     return Upload(
         content=upload.content,
@@ -214,8 +221,8 @@ def _refuse_over_quota(
         seconds = _seconds(allowance.resets_at - received_at)
         raise DailyLimitReached(
             daily_limit=allowance.daily_limit,
-            resets=schedule.clock_time(allowance.resets_at, competition.time_zone),
-            wait=limits.in_words(seconds),
+            resets=ClockTime(allowance.resets_at, competition.time_zone),
+            wait=limits.Wait(seconds),
             resets_at=allowance.resets_at,
             retry_after=seconds,
         )
@@ -228,7 +235,7 @@ def _refuse_flood(session: Session, competition: Competition, principal: Princip
         again = recent[-competition.rejected_per_hour] + REJECTIONS_WINDOW
         seconds = _seconds(again - now)
         raise TooManyRejected(
-            limit=competition.rejected_per_hour, wait=limits.in_words(seconds), retry_after=seconds, resets_at=again
+            limit=competition.rejected_per_hour, wait=limits.Wait(seconds), retry_after=seconds, resets_at=again
         )
 
 

@@ -18,6 +18,7 @@ from unseen_server import __version__
 from unseen_server.core import errors
 from unseen_server.core.errors import Refusal
 from unseen_server.core.limits import Allowance
+from unseen_server.core.sentences import Sentence
 from unseen_server.services.class_lists import BadRoster
 from unseen_server.services.competitions import Shown
 from unseen_server.services.finals import Final
@@ -265,12 +266,19 @@ def _content(content: Content) -> dict[str, Any]:
 # schemas
 
 
+def _as_text(kind: type) -> dict[str, Any]:
+    """A sentence is said (web/replies)."""
+    if kind is not Sentence:
+        raise NotImplementedError(kind)
+    return {"type": "string"}
+
+
 @cache
 def _schemas() -> dict[str, Any]:
     """Everything that goes over the wire, by the name of its class."""
     contents = [content for one in OPERATIONS.values() for content in (*one.answers.values(), one.body)]
     kinds = {kind for content in (*contents, PROBLEM) for kind in content.values() if kind}
-    _, schemas = msgspec.json.schema_components(kinds, ref_template=SCHEMAS)
+    _, schemas = msgspec.json.schema_components(kinds, ref_template=SCHEMAS, schema_hook=_as_text)
     for kind in {part for whole in kinds for part in _made_of(whole)}:
         _mark_instants(kind, schemas[kind.__name__])
     return dict(sorted(schemas.items()))

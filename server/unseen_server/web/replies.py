@@ -7,11 +7,19 @@ from typing import Any
 import msgspec
 from flask import Response
 
+from unseen_server.core.sentences import Sentence
 from unseen_server.web.languages import tell
 
 VARY = "Authorization, Cookie, Accept-Language"
 
-_encoder = msgspec.json.Encoder(enc_hook=tell)
+
+def _said(value: object) -> str:
+    if not isinstance(value, Sentence):
+        raise NotImplementedError(type(value))
+    return tell(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_said)
 
 
 def json_bytes(value: Any) -> bytes:
