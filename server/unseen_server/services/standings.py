@@ -118,12 +118,10 @@ def board(
         return Board(competition.slug, which, now, order.direction, [entry for entry in rows if entry])
 
 
-def order(
-    db: Database, *, slug: str, which: str, principal: Principal | None, now: datetime, limit: int | None = None
-) -> Order:
+def order(db: Database, *, slug: str, which: str, principal: Principal | None, now: datetime) -> Order:
     """Who stands where on the public board, or on the private one, which is NotFound before the reveal."""
     with db.read() as session:
-        return _order(session, competitions.visible(session, slug, principal, now), which, limit)
+        return _order(session, competitions.visible(session, slug, principal, now), which, None)
 
 
 def entries(

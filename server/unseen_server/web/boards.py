@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from flask import Response, current_app, make_response, render_template, request
+from flask import Response, current_app, get_flashed_messages, make_response, render_template, request, url_for
 from flask.sansio.app import App
 from markupsafe import Markup
 
 from unseen_server.services import competitions, standings
 from unseen_server.services.competitions import Shown
-from unseen_server.services.standings import Entry
+from unseen_server.services.standings import Entry, Order, Place, Progress
 from unseen_server.web import charts, languages, present
 from unseen_server.web.context import csrf_token, now, parts, visitor
 
 T = TypeVar("T")
 
 REFRESH_SECONDS = {"open": 15, "closed": 30}
-KEPT = 64
+ROWS = 100
+PROJECTED_ROWS = 20
+LEADERS = 5  # whose way is drawn
+LONGEST_SEARCH = 100  # characters
+
+log = logging.getLogger(__name__)
 
 
 class Kept(Generic[T]):
-    """The last KEPT things drawn, each by the tag that says all it depends on."""
+    """The last few things made, each by the tag that says all it depends on."""
 
-    def __init__(self) -> None:
+    def __init__(self, many: int) -> None:
+        self._many = many
         self._things: dict[str, T] = {}
         self._lock = threading.Lock()
 
@@ -36,98 +44,211 @@ class Kept(Generic[T]):
 
     def keep(self, tag: str, thing: T) -> T:
         with self._lock:
-            if len(self._things) >= KEPT:
+            if len(self._things) >= self._many:
                 self._things.pop(next(iter(self._things)))
             self._things[tag] = thing
         return thing
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What the address asks for: a board (None: the one that counts now), a page of it, names with this text."""
+
+    which: str | None
+    page: int
+    search: str
+    projected: bool
+
+    @classmethod
+    def by_request(cls) -> Asked:
+        page = request.args.get("page", "")
+        return cls(
+            which=request.args.get("board"),
+            page=max(1, int(page)) if re.fullmatch("[0-9]{1,9}", page) else 1,
+            search=request.args.get("q", "").strip()[:LONGEST_SEARCH],
+            projected=request.args.get("projector") == "1",
+        )
+
+    @property
+    def rows(self) -> int:
+        return PROJECTED_ROWS if self.projected else ROWS
+
+    def address(self, slug: str, **changes: Any) -> str:
+        asked = replace(self, **changes)
+        return url_for(
+            "pages.leaderboard",
+            slug=slug,
+            board=asked.which,
+            page=asked.page if asked.page > 1 else None,
+            q=asked.search or None,
+            projector=1 if asked.projected else None,
+        )
+
+
+@dataclass(frozen=True)
 class Drawn:
-    """A board for everybody: entries and rows (HTML) by team, best first, and what else the templates need."""
+    """A page of a board for everybody: its rows (HTML) by team, best first, and what else the template needs."""
 
-    entries: Mapping[str, Entry]
-    rows: Mapping[str, str]
+    order: Order
+    places: Mapping[int, Place]
+    entries: Mapping[int, Entry | None]
+    rows: Mapping[int, str]
     values: Mapping[str, Any]
+    leaders: Progress | None
 
-    def with_own(self, team: str | None) -> tuple[Entry | None, Markup]:
-        """The entry of one's own team, and all rows with that one marked."""
-        own = self.entries.get(team) if team else None
-        marked = {own.team: _row(own, self.values, mine=True)} if own else {}
-        return own, Markup("").join(map(Markup, {**self.rows, **marked}.values()))
+    def with_own(self, team: int | None) -> Markup:
+        """All rows, the one of one's own team marked."""
+        rows = dict(self.rows)
+        if team is not None and team in rows:
+            rows[team] = _row(self.places[team], self.entries[team], self.values, mine=True)
+        return Markup("").join(map(Markup, rows.values()))
+
+
+@dataclass(frozen=True)
+class Own:
+    """Where one's own team stands, and on which page."""
+
+    team: int
+    rank: int | None
+    page: int
+
+
+@dataclass(frozen=True)
+class _Keeping:
+    pages: Kept[str]
+    tables: Kept[Drawn]
+    orders: Kept[Order]
 
 
 def register(app: App) -> None:
-    app.extensions["unseen_boards"] = (Kept[str](), Kept[Drawn]())
+    app.extensions["unseen_boards"] = _Keeping(Kept(64), Kept(32), Kept(8))
 
 
 def page(slug: str) -> Response:
     """The page, 304 where the browser has it already. Visibility is checked before anything kept is given out."""
-    person, pages = visitor(), _kept()[0]
+    person, asked, pages = visitor(), Asked.by_request(), _kept().pages
     stamp = standings.stamp(parts().db, slug=slug, principal=person, now=now())
-    # the minute is part of it, for “3 min ago”; the form token, because the page holds it
+    # the minute is part of it, for “3 min ago”; the form token and the notices, because the page holds them
     everybody = _tag(slug, stamp, int(now().timestamp() // 60), languages.current().code)
-    tag = _tag(everybody, _asked(), _projected(), person.user_id if person else None, csrf_token())
+    tag = _tag(everybody, asked, person.user_id if person else None, csrf_token(), get_flashed_messages())
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)
     else:
-        response = make_response(pages.get(tag) or pages.keep(tag, _page(slug, everybody)))
+        response = make_response(pages.get(tag) or pages.keep(tag, _page(slug, everybody, asked)))
     response.set_etag(tag)
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 
-def _page(slug: str, tag: str) -> str:
-    person, tables = visitor(), _kept()[1]
+def _page(slug: str, tag: str, asked: Asked) -> str:
+    person, tables = visitor(), _kept().tables
     shown = competitions.shown(parts().db, slug=slug, principal=person, now=now())
-    which = _asked() or ("private" if shown.phase == "revealed" else "public")
-    tag = _tag(tag, which)
-    drawn = tables.get(tag) or tables.keep(tag, _draw(shown, which))
-    own_team = standings.own_team(parts().db, slug=slug, principal=person, now=now())
-    own, rows = drawn.with_own(own_team)
-    refresh = REFRESH_SECONDS.get(shown.phase)
+    which = asked.which or ("private" if shown.phase == "revealed" else "public")
+    part = _tag(tag, which, asked.page, asked.search, asked.rows)
+    drawn = tables.get(part) or tables.keep(part, _draw(shown, tag, which, asked))
+    own = None if asked.projected else _own(slug, drawn.order)
     return render_template(
-        "leaderboard.html", **drawn.values, c=shown, own=own, rows=rows, refresh=refresh, projected=_projected()
+        "leaderboard.html",
+        **drawn.values,
+        c=shown,
+        asked=replace(asked, page=drawn.values["page"]),
+        own=own,
+        rows=drawn.with_own(own.team if own else None),
+        progress=_progress(slug, drawn, own),
+        refresh=REFRESH_SECONDS.get(shown.phase),
     )
 
 
-def _draw(shown: Shown, which: str) -> Drawn:
-    place: dict[str, Any] = {"slug": shown.slug, "principal": visitor(), "now": now()}
-    board = standings.board(parts().db, which=which, **place)
-    public = standings.board(parts().db, which="public", **place) if which == "private" else board
-    scale = charts.Scale.of([entry.score for entry in board.entries], board.direction)
-    public_scores = {entry.team: entry.score for entry in public.entries}
+def _own(slug: str, order: Order) -> Own | None:
+    team = standings.own_team(parts().db, slug=slug, principal=visitor(), now=now())
+    if team is None or team not in order.positions:
+        return None
+    position = order.positions[team]
+    return Own(team, order.places[position].rank, position // ROWS + 1)
+
+
+def _draw(shown: Shown, tag: str, which: str, asked: Asked) -> Drawn:
+    order = _order(shown.slug, tag, which)
+    places = _matching(shown.slug, order, asked.search) if asked.search else order.places
+    pages = max(1, -(-len(places) // asked.rows))
+    number = 1 if asked.projected else min(asked.page, pages)
+    on_page = places[(number - 1) * asked.rows : number * asked.rows]
+    read = standings.entries(parts().db, slug=shown.slug, places=on_page, principal=visitor(), now=now())
+    entries = {place.team_id: entry for place, entry in zip(on_page, read, strict=True)}
+    scale = charts.Scale.of([place.score for place in order.places], order.direction)
     values = {
+        "board": order.board,
+        "ranked": order.ranked,
+        "found": len(places),
+        "page": number,
+        "pages": pages,
         "time_zone": shown.time_zone,
         "exact": which == "private" or shown.release == "full",
-        "board": board,
-        "ranked": sum(entry.rank is not None for entry in board.entries),
-        "places": present.decimals(entry.score for entry in board.entries),
-        "public_scores": public_scores,
-        "public_places": present.decimals(public_scores.values()),
+        "places": present.decimals(place.score for place in on_page),
+        "public_places": present.decimals(place.public_score for place in on_page),
         "scale": scale,
-        "guides": charts.guides(scale, [entry.score for entry in board.entries if entry.is_baseline]),
+        "guides": charts.guides(scale, [place.score for place in order.places if place.rank is None]),
     }
-    rows = {entry.team: _row(entry, values, mine=False) for entry in board.entries}
-    return Drawn({entry.team: entry for entry in board.entries}, rows, values)
+    return Drawn(
+        order=order,
+        places={place.team_id: place for place in on_page},
+        entries=entries,
+        rows={place.team_id: _row(place, entries[place.team_id], values, mine=False) for place in on_page},
+        values=values,
+        leaders=None if asked.search or asked.projected or number > 1 else _leaders(shown.slug, tag),
+    )
 
 
-def _row(entry: Entry, values: Mapping[str, Any], *, mine: bool) -> str:
-    return render_template("board_row.html", **values, entry=entry, mine=mine)
+def _order(slug: str, tag: str, which: str) -> Order:
+    orders, tag = _kept().orders, _tag(tag, which)
+    place: dict[str, Any] = {"slug": slug, "which": which, "principal": visitor(), "now": now()}
+    return orders.get(tag) or orders.keep(tag, standings.order(parts().db, **place))
+
+
+def _matching(slug: str, order: Order, text: str) -> Sequence[Place]:
+    found = standings.teams_matching(parts().db, slug=slug, text=text, principal=visitor(), now=now())
+    return [place for place in order.places if place.team_id in found]
+
+
+# rows
+
+
+def _row(place: Place, entry: Entry | None, values: Mapping[str, Any], *, mine: bool) -> str:
+    """The row's HTML. What cannot be drawn says so in its own place and leaves the others alone."""
+    try:
+        if entry is not None:
+            return render_template("board_row.html", **values, place=place, entry=entry, mine=mine)
+    except Exception:
+        log.exception("the row of team %s on the board cannot be drawn", place.team_id)
+    return render_template("broken_row.html", **values, place=place, mine=mine)
+
+
+# progress
+
+
+def _leaders(slug: str, tag: str) -> Progress:
+    leading = [place.team_id for place in _order(slug, tag, "public").places if place.rank is not None][:LEADERS]
+    return standings.progress(parts().db, slug=slug, teams=leading, principal=visitor(), now=now())
+
+
+def _progress(slug: str, drawn: Drawn, own: Own | None) -> dict[str, Any] | None:
+    """What the chart's template needs: the leaders' lines, and one's own."""
+    if drawn.leaders is None:
+        return None
+    lines = drawn.leaders.lines
+    if own and own.team not in {line.team_id for line in lines}:
+        mine = standings.progress(parts().db, slug=slug, teams=[own.team], principal=visitor(), now=now())
+        lines = [*lines, *mine.lines]
+    progress = replace(drawn.leaders, lines=lines)
+    drawing = charts.drawing(progress)
+    scores = [score for line in lines for _, score in line.steps]
+    return {"of": progress, "drawing": drawing, "places": present.decimals(scores)} if drawing else None
 
 
 def _tag(*seen: object) -> str:
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
 
 
-def _kept() -> tuple[Kept[str], Kept[Drawn]]:
-    kept: tuple[Kept[str], Kept[Drawn]] = current_app.extensions["unseen_boards"]
+def _kept() -> _Keeping:
+    kept: _Keeping = current_app.extensions["unseen_boards"]
     return kept
-
-
-def _asked() -> str | None:
-    return request.args.get("board")
-
-
-def _projected() -> bool:
-    return request.args.get("projector") == "1"

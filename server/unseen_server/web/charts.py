@@ -1,9 +1,11 @@
-"""Small drawings beside numbers, as SVG attributes: where a score lies among the others on its board."""
+"""Drawings as SVG attributes: where a score lies among the others on its board, and how the leaders got there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from unseen_server.services.standings import Line, Progress
 
 WIDTH = 100.0
 OUTLIER = 3.0  # spreads of the middle half beyond which a score is drawn at the edge
@@ -29,10 +31,13 @@ class Scale:
 
     def place(self, score: float) -> float:
         """Where on the line, 0 to WIDTH."""
-        if self.worst == self.best:
-            return 0.0
-        share = (score - self.best) / (self.worst - self.best)
-        return round(WIDTH * min(1.0, max(0.0, share)), 1)
+        return round(WIDTH * min(1.0, max(0.0, self._share(score))), 1)
+
+    def holds(self, score: float) -> bool:
+        return 0.0 <= self._share(score) <= 1.0
+
+    def _share(self, score: float) -> float:
+        return 0.0 if self.worst == self.best else (score - self.best) / (self.worst - self.best)
 
 
 def guides(scale: Scale | None, scores: Sequence[float]) -> str:
@@ -51,3 +56,83 @@ def bars(counts: Sequence[int]) -> str:
         for place, count in enumerate(counts)
         if count
     )
+
+
+# progress over time: a square of WIDTH, stretched to the page; heights are percent from the top, where the best is
+
+HEADROOM = 6.0
+LABEL_GAP = 9.0  # a line of text
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A team's steps; its label stands at `label`, as near to the line's `end` as the others let it."""
+
+    line: Line
+    path: str
+    end: float
+    label: float
+
+
+@dataclass(frozen=True)
+class Level:
+    """What a baseline reaches."""
+
+    name: str
+    score: float
+    height: float
+    label: float
+
+
+@dataclass(frozen=True)
+class Drawing:
+    curves: Sequence[Curve]
+    levels: Sequence[Level]
+
+
+def drawing(progress: Progress) -> Drawing | None:
+    """None where nothing has changed yet that could be drawn."""
+    scores = [score for line in progress.lines for _, score in line.steps]
+    scale = Scale.of([*scores, *(score for _, score in progress.baselines)], progress.direction)
+    if scale is None or not scores or progress.ends_at <= progress.starts_at:
+        return None
+    lines = sorted(progress.lines, key=lambda line: _height(scale, line.steps[-1][1]))
+    ends = [_height(scale, line.steps[-1][1]) for line in lines]
+    reached = sorted((_height(scale, score), name, score) for name, score in progress.baselines if scale.holds(score))
+    return Drawing(
+        [
+            Curve(line, _steps(progress, scale, line), end, label)
+            for line, end, label in zip(lines, ends, apart(ends), strict=True)
+        ],
+        [
+            Level(name, score, height, label)
+            for (height, name, score), label in zip(reached, apart(height for height, _, _ in reached), strict=True)
+        ],
+    )
+
+
+def apart(heights: Iterable[float]) -> list[float]:
+    """Heights for labels, in order and a line of text from each other, near the wanted ones and inside the square."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + LABEL_GAP) if placed else height)
+    limit = WIDTH - HEADROOM
+    for i in reversed(range(len(placed))):
+        placed[i] = round(min(placed[i], limit), 1)
+        limit = placed[i] - LABEL_GAP
+    return placed
+
+
+def _steps(progress: Progress, scale: Scale, line: Line) -> str:
+    """Level until the score improves, then up; on to the end."""
+    span = (progress.ends_at - progress.starts_at).total_seconds()
+    path = ""
+    for at, score in line.steps:
+        share = (at - progress.starts_at).total_seconds() / span
+        across = round(WIDTH * min(1.0, max(0.0, share)), 1)
+        path += f"{f'H{across}V' if path else f'M{across} '}{_height(scale, score)}"
+    return f"{path}H{WIDTH:g}"
+
+
+def _height(scale: Scale, score: float) -> float:
+    return round(HEADROOM + scale.place(score) * (WIDTH - 2 * HEADROOM) / WIDTH, 1)
