@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from unseen_server.config import MEBIBYTE, Config
 from unseen_server.core import metrics
+from unseen_server.core.sentences import Sentence, say
 from unseen_server.db import migrate, queries
 from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
@@ -21,9 +22,9 @@ ENOUGH_SPACE = 512 * MEBIBYTE
 
 @dataclass(frozen=True)
 class Finding:
-    what: str
+    what: Sentence
     ok: bool
-    found: str
+    found: Sentence
 
 
 def examine(config: Config, db: Database) -> list[Finding]:
@@ -33,31 +34,38 @@ def examine(config: Config, db: Database) -> list[Finding]:
 
 def _schema(db: Database) -> Finding:
     current, newest = migrate.current(db), migrate.newest()
-    return Finding("schema", current == newest, f"version {current}, newest {newest}")
+    said = say("version {current}, newest {newest}", current=current, newest=newest)
+    return Finding(say("schema"), current == newest, said)
 
 
 def _database(db: Database) -> Iterator[Finding]:
     with db.read() as session:
         connection = session.connection()
         if not db.is_sqlite:
-            yield Finding("database", True, f"PostgreSQL {connection.exec_driver_sql('SHOW server_version').scalar()}")
+            version = connection.exec_driver_sql("SHOW server_version").scalar()
+            yield Finding(say("database"), True, say("PostgreSQL {version}", version=version))
             return
         journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
         intact = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
         orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    yield Finding("database", intact == "ok", f"SQLite {sqlite3.sqlite_version}, journal {journal}, {intact}")
-    yield Finding("references", not orphans, f"{len(orphans)} rows point nowhere")
+    said = say(
+        "SQLite {version}, journal {journal}, {intact}", version=sqlite3.sqlite_version, journal=journal, intact=intact
+    )
+    yield Finding(say("database"), intact == "ok", said)
+    yield Finding(say("references"), not orphans, say("{rows} rows point nowhere", rows=len(orphans)))
 
 
 def _space(config: Config) -> Finding:
     free = shutil.disk_usage(config.home).free
-    return Finding("disk", free > ENOUGH_SPACE, f"{free // MEBIBYTE} MiB free in {config.home}")
+    said = say("{free} MiB free in {folder}", free=free // MEBIBYTE, folder=config.home)
+    return Finding(say("disk"), free > ENOUGH_SPACE, said)
 
 
 def _secret(config: Config) -> Iterator[Finding]:
     if config.secret_key is None and config.secret_key_file.exists():
         mode = stat.S_IMODE(config.secret_key_file.stat().st_mode)
-        yield Finding("secret key", mode & 0o077 == 0, f"{config.secret_key_file.name} has mode {mode:o}")
+        said = say("{file} has mode {mode:o}", file=config.secret_key_file.name, mode=mode)
+        yield Finding(say("secret key"), mode & 0o077 == 0, said)
 
 
 def _standings(db: Database) -> Iterator[Finding]:
@@ -65,7 +73,8 @@ def _standings(db: Database) -> Iterator[Finding]:
     with db.read() as session:
         for competition, _ in queries.competitions_with_courses(session):
             wrong = _wrong_standings(session, competition)
-            yield Finding(f"standings of {competition.slug}", not wrong, f"{len(wrong)} differ from the submissions")
+            what = say("standings of {competition}", competition=competition.slug)
+            yield Finding(what, not wrong, say("{teams} differ from the submissions", teams=len(wrong)))
 
 
 def _wrong_standings(session: Session, competition: Competition) -> list[int]:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from unseen_server import __version__
 from unseen_server.core.errors import BadRequest, Refusal
+from unseen_server.core.sentences import Either, Sentence, say
 from unseen_server.services import (
     accounts,
     audits,
@@ -147,7 +148,7 @@ def new_submission(slug: str) -> Response:
     only_check = _word("check", "false", "true") == "true"
     sent = request.files.get("file")
     if sent is None:
-        raise BadRequest(reason="No file came along. Send it as the multipart field “file”.")
+        raise BadRequest(reason=say("No file came along. Send it as the multipart field “file”."))
     with closing(sent):
         content = sent.read()
     upload = Upload(
@@ -208,7 +209,7 @@ def final(slug: str) -> Response:
 def choose_final(slug: str) -> Response:
     """Choose which of your team's submissions count in the end; none returns to the default rule."""
     person = signed_in()
-    choice = _body(Choice, 'Send JSON such as {"refs": [12, 15]}.')
+    choice = _body(Choice, say("Send JSON such as {example}.", example='{"refs": [12, 15]}'))
     return json_reply(finals.choose(parts().db, slug=slug, principal=person, refs=choice.refs, now=now()))
 
 
@@ -234,7 +235,7 @@ def leaderboard(slug: str) -> Response:
 def launch(slug: str) -> Response:
     """Open a draft now or at a given time, and publish the salted hash of its answer key (staff)."""
     body = (
-        _body(Launch, 'Send nothing, or JSON such as {"at": "2026-12-01 08:00"}.')
+        _body(Launch, say("Send nothing, or JSON such as {example}.", example='{"at": "2026-12-01 08:00"}'))
         if request.content_length
         else Launch()
     )
@@ -268,9 +269,7 @@ def import_roster(slug: str) -> Response:
 def audit(slug: str) -> Response:
     """List who did what in a competition, the newest first (staff)."""
     person, text = signed_in(), request.args.get("search", "")
-    deeds = audits.of_competition(
-        parts().db, slug=slug, principal=person, now=now(), text=text, limit=_limit(LISTED)
-    )
+    deeds = audits.of_competition(parts().db, slug=slug, principal=person, now=now(), text=text, limit=_limit(LISTED))
     return json_reply(wire.Audit(deeds.listed))
 
 
@@ -290,7 +289,7 @@ def _limit(default: int) -> int:
     """How many rows are wanted: `?limit=`."""
     limit = request.args.get("limit", str(default))
     if not re.fullmatch("[0-9]{1,6}", limit) or not 0 < int(limit) <= LISTED_AT_MOST:
-        raise BadRequest(reason=f"limit should be a whole number between 1 and {LISTED_AT_MOST}.")
+        raise BadRequest(reason=say("limit should be a whole number between 1 and {most}.", most=LISTED_AT_MOST))
     return int(limit)
 
 
@@ -301,7 +300,7 @@ def _word(name: str, *known: str) -> str:
     """
     word = request.args.get(name, known[0]).lower()
     if word not in known:
-        raise BadRequest(reason=f"{name} should be {' or '.join(known)}.")
+        raise BadRequest(reason=say("{name} should be {words}.", name=name, words=Either(known)))
     return word
 
 
@@ -311,10 +310,10 @@ def _uploaded_bytes() -> bytes:
     return sent.read() if sent else request.get_data()
 
 
-def _body(kind: type[T], advice: str) -> T:
+def _body(kind: type[T], advice: Sentence) -> T:
     if (request.content_length or 0) > LONGEST_JSON:
-        raise BadRequest(reason=f"The body is too long. {advice}")
+        raise BadRequest(reason=say("The body is too long. {advice}", advice=advice))
     try:
         return msgspec.json.decode(request.get_data(), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(reason=f"The body cannot be read: {error}. {advice}") from None
+        raise BadRequest(reason=say("The body cannot be read: {error}. {advice}", error=error, advice=advice)) from None

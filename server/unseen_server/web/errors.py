@@ -11,8 +11,9 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from unseen_server.core import errors
 from unseen_server.core.errors import Refusal
 from unseen_server.core.sentences import N_, say
+from unseen_server.web import languages
 from unseen_server.web.languages import gettext, tell
-from unseen_server.web.replies import json_bytes
+from unseen_server.web.replies import VARY, json_bytes
 
 STATUS: dict[type[Refusal], int] = {
     errors.BadRequest: 400,
@@ -53,6 +54,8 @@ def problem(status: int, code: str, detail: str, **members: Any) -> Response:
     body = {"type": f"urn:unseen:{code}", "title": _title(code), "status": status, "detail": detail, "code": code}
     response = Response(json_bytes(body | members), status, mimetype="application/problem+json")
     response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Language"] = languages.current().code
+    response.headers["Vary"] = VARY
     return response
 
 
@@ -82,14 +85,7 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return Response(status=status, headers=error.get_response().headers)  # a redirect
-    detail = tell(
-        {
-            404: say("There is nothing at this address. Check its spelling, or start from the list of competitions."),
-            405: say("{method} is not possible at this address.", method=request.method),
-        }.get(status)
-        or error.description
-        or error.name
-    )
+    detail = gettext(_DETAILS.get(status, _DETAILS[400])).format(method=request.method)
     if request.path.startswith("/api/"):
         response = problem(status, error.name.lower().replace(" ", "_"), detail, errors=[])
     else:
@@ -111,10 +107,17 @@ def _page(status: int, detail: str, problems: Any = ()) -> Response:
     return Response(
         render_template("error.html", status=status, title=title, detail=detail, problems=problems),
         status,
-        {"Cache-Control": "private, no-store"},
+        {"Cache-Control": "private, no-store", "Content-Language": languages.current().code, "Vary": VARY},
     )
 
 
+# What is refused before any of our own code is asked.
+_DETAILS = {
+    400: N_("The server could not understand this request. Go back, reload the page and send it again."),
+    404: N_("There is nothing at this address. Check its spelling, or start from the list of competitions."),
+    405: N_("{method} is not possible at this address."),
+    416: N_("The file has no such part. Download it from its beginning."),
+}
 _TITLES = {
     400: N_("That did not work"),
     401: N_("Please sign in"),
