@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.errors import BadCsrfToken, BadRequest, Forbidden, Refusal, TooManyAttempts, WrongPassword
@@ -59,9 +59,19 @@ def choose_language() -> AnyResponse:
         raise BadRequest(reason=say("Choose one of: {languages}.", languages=", ".join(languages.LANGUAGES)))
     if person:
         accounts.set_language(parts().db, person.user_id, code)
-    response = redirect(local_path(request.form.get("next")), 303)
+    response = redirect(_way_back(), 303)
     response.set_cookie(languages.COOKIE, code, max_age=timedelta(days=365), httponly=True, samesite="Lax", path="/")
     return response
+
+
+def _way_back() -> str:
+    """To the page the switch stood on, as it was asked for: only the browser knows the query of a page that is kept."""
+    path, came_from = request.form.get("next", ""), urlsplit(request.referrer or "")
+    if not shows_a_page(path):
+        return local_path(None)
+    if came_from.netloc == request.host and unquote(came_from.path) == path:
+        return local_path(came_from._replace(scheme="", netloc="", fragment="").geturl())
+    return local_path(quote(path))
 
 
 def _page(after: str, name: str = "", refusal: Refusal | None = None) -> AnyResponse:
@@ -91,6 +101,12 @@ def in_browser() -> Principal:
 def local_path(asked: str | None) -> str:
     """Where to go next, if that is on this server; else the list of competitions."""
     return asked if asked and LOCAL_PATH.fullmatch(asked) else url_for("pages.competition_list")
+
+
+def shows_a_page(path: str) -> bool:
+    """Whether there is something to look at; some addresses only take forms."""
+    adapter = current_app.create_url_adapter(request)
+    return adapter is not None and adapter.test(path, "GET")
 
 
 def need_our_own_page(*, without_origin: bool = False) -> None:
