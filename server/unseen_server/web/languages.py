@@ -44,12 +44,19 @@ LANGUAGES: Mapping[str, Language] = {language.code: language for language in (EN
 # Whoever reads any Chinese is better served by this one than by English.
 FAMILIES: Mapping[str, Language] = {"en": ENGLISH, "zh": TAIWAN}
 
-# What a value that is a word is called.
+# What a value that is a word is called: phases, roles, tiers.
 WORDS = {
     "draft": N_("a draft"),
     "open": N_("open"),
     "closed": N_("closed"),
     "revealed": N_("revealed"),
+    "student": N_("student"),
+    "assistant": N_("assistant"),
+    "instructor": N_("instructor"),
+    "simple": N_("simple"),
+    "medium": N_("medium"),
+    "strong": N_("strong"),
+    "boss": N_("boss"),
 }
 
 
@@ -91,6 +98,11 @@ def ngettext(singular: str, plural: str, n: int) -> str:
     return _catalogue(current().code).get(singular) or (singular if n == 1 else plural)
 
 
+def word(value: str) -> str:
+    """A role, a tier or a phase as people call it; any other word as it is."""
+    return gettext(WORDS[value]) if value in WORDS else value
+
+
 def tell(said: object) -> str:
     """A refusal, a problem, a sentence or a value, in the language of this request."""
     return _spoken(said)
@@ -114,7 +126,7 @@ def _(value: Refusal | Problem) -> str:
 
 @_spoken.register
 def _(value: schedule.Phase) -> str:
-    return gettext(WORDS[value])
+    return word(value)
 
 
 @_spoken.register

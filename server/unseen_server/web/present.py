@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from unseen_server.core import metrics
+from unseen_server.core.sentences import say
+from unseen_server.web import languages
 
 SHOWN_DECIMALS = 5  # of an exact score; the whole number stands in the cell's title
 
@@ -74,7 +76,7 @@ def bound(value: float) -> str:
 def file_size(size: int) -> str:
     """A file's size: “712 bytes”, “4.1 kB”, “1.2 MB”."""
     if size < 1000:
-        return f"{size} bytes"
+        return languages.tell(say("{size} bytes", size=size))
     return f"{size / 1000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
 
 
