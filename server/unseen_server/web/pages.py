@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core import release
@@ -18,27 +19,43 @@ from unseen_server.core.errors import (
     KeyReused,
     LimitReached,
     NotEnrolled,
+    NotFound,
     NotSignedIn,
     Refusal,
     UnsupportedFile,
 )
+from unseen_server.core.schedule import Phase
 from unseen_server.core.sentences import say
-from unseen_server.services import competitions, finals
+from unseen_server.services import competitions, finals, participation
 from unseen_server.services import submissions as own
 from unseen_server.services.competitions import Shown
 from unseen_server.services.entries import Upload
-from unseen_server.services.submit import submit
-from unseen_server.web import account, boards, console, joining, languages, present, signin, sso, welcome
+from unseen_server.services.submit import check, submit
+from unseen_server.web import (
+    account,
+    boards,
+    console,
+    joining,
+    languages,
+    own_chart,
+    present,
+    problems,
+    signin,
+    sso,
+    team,
+    welcome,
+)
 from unseen_server.web.context import now, parts, received_at, signed_in, visitor
-from unseen_server.web.forms import page_reply
+from unseen_server.web.forms import notice, page_reply
+from unseen_server.web.replies import VARY
 
 blueprint = Blueprint("pages", __name__)
-for _part in (signin, account, welcome, joining, sso):
+for _part in (signin, account, welcome, joining, sso, team):
     blueprint.register_blueprint(_part.blueprint)
 blueprint.register_blueprint(console.blueprint)
 blueprint.record_once(lambda state: boards.register(state.app))
 
-LISTED = 1000
+LISTED = 100
 
 # What the upload form explains in place, so that the file can be mended and sent again.
 MENDABLE = (BadFile, BadRequest, Conflict, FileTooLarge, KeyReused, LimitReached, UnsupportedFile)
@@ -90,17 +107,17 @@ def _identify() -> None:
 def _keep_private(response: Response) -> Response:
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "private, no-store" if g.get("visitor") else "private, no-cache"
-    response.headers["Vary"] = "Authorization, Cookie, Accept-Language"
+    response.headers["Vary"] = VARY
+    if response.mimetype == "text/html":
+        response.headers["Content-Language"] = languages.current().code
     return response
 
 
 @blueprint.errorhandler(NotSignedIn)
 def _sign_in_first(_: NotSignedIn) -> AnyResponse:
     """Back to the page that was asked for afterwards, or to the form that was sent, where there is such a page."""
-    adapter = current_app.create_url_adapter(request)
-    shows = adapter is not None and adapter.test(request.path, "GET")
     after = request.full_path.rstrip("?") if request.method == "GET" else request.path
-    return redirect(url_for("pages.signin.login", next=after if shows else None), 303)
+    return redirect(url_for("pages.signin.login", next=after if signin.shows_a_page(request.path) else None), 303)
 
 
 # competitions
@@ -113,8 +130,16 @@ def home() -> AnyResponse:
 
 @blueprint.get("/competitions")
 def competition_list() -> str:
-    listed = competitions.listed(parts().db, principal=visitor(), now=now())
-    return render_template("competitions.html", competitions=listed)
+    """What runs now first, the nearest deadline on top; then what is over, the latest on top."""
+    person = visitor()
+    listed = competitions.listed(parts().db, principal=person, now=now())
+    slugs = [competition.slug for competition in listed]
+    return render_template(
+        "competitions.html",
+        running=[c for c in reversed(listed) if c.phase in (Phase.DRAFT, Phase.OPEN)],
+        over=[c for c in listed if c.phase in (Phase.CLOSED, Phase.REVEALED)],
+        places=participation.places(parts().db, slugs=slugs, principal=person, now=now()) if person else {},
+    )
 
 
 @blueprint.get("/c/<slug>")
@@ -162,24 +187,33 @@ def submit_form(slug: str) -> AnyResponse:
 
 @blueprint.post("/competitions/<slug>/submit")
 def submit_file(slug: str) -> AnyResponse:
-    person, sent = signed_in(), request.files.get("file")
-    message = request.form.get("message", "")
+    """Submit the file, or only check it where that button was pressed."""
+    only_check = "check" in request.form
+    sent: dict[str, Any] = {"slug": slug, "principal": signed_in(), "received_at": received_at()}
     try:
-        if sent is None or not sent.filename:
-            raise BadRequest(reason=say("Choose a file first."))
-        upload = Upload(
-            content=sent.read(),
-            file_name=sent.filename,
-            message=message,
-            idempotency_key=request.form.get("key") or None,
-        )
-        answer = submit(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=received_at())
+        upload = _upload()
+        if only_check:
+            rows = check(parts().db, parts().keys, upload=upload, **sent)
+            return _submit_form(slug, rows=rows, message=upload.message)
+        receipt = submit(parts().db, parts().keys, upload=upload, **sent).receipt
     except MENDABLE as refusal:
-        return _submit_form(slug, refusal, message)
-    return make_response(render_template("receipt.html", c=_shown(slug), receipt=answer.receipt), 201)
+        return _submit_form(slug, refusal, request.form.get("message", ""))
+    return redirect(url_for("pages.submission", slug=slug, ref=receipt.ref), 303)
 
 
-def _submit_form(slug: str, refusal: Refusal | None = None, message: str = "") -> AnyResponse:
+def _upload() -> Upload:
+    sent = request.files.get("file")
+    if sent is None or not sent.filename:
+        raise BadRequest(reason=say("Choose a file first."))
+    return Upload(
+        content=sent.read(),
+        file_name=sent.filename,
+        message=request.form.get("message", ""),
+        idempotency_key=request.form.get("key") or None,
+    )
+
+
+def _submit_form(slug: str, refusal: Refusal | None = None, message: str = "", rows: int | None = None) -> AnyResponse:
     """The form, with a key of its own, so that pressing its button twice counts once."""
     limits = own.own_limits(parts().db, slug=slug, principal=signed_in(), now=now())
     page = render_template(
@@ -187,10 +221,25 @@ def _submit_form(slug: str, refusal: Refusal | None = None, message: str = "") -
         c=_shown(slug),
         limits=limits,
         refusal=refusal,
+        kinds=problems.by_kind(refusal) if isinstance(refusal, BadFile) else None,
+        rows=rows,
         message=message,
         key=secrets.token_urlsafe(16),
     )
     return page_reply(page, refusal)
+
+
+@blueprint.get("/competitions/<slug>/submissions/<int(max=2147483647):ref>")
+def submission(slug: str, ref: int) -> str:
+    """The receipt of one of the team's submissions, as often as it is asked for."""
+    person, shown = signed_in(), _shown(slug)
+    receipt = own.own_receipt(parts().db, ref=ref, principal=person)
+    if receipt.competition != slug:
+        raise NotFound(
+            what=say("submission {ref} of yours", ref=ref), advice=say("“My submissions” lists those you have.")
+        )
+    current = own.own_submission(parts().db, ref=ref, principal=person)
+    return render_template("receipt.html", c=shown, receipt=receipt, submission=current)
 
 
 @blueprint.get("/competitions/<slug>/submissions")
@@ -208,17 +257,38 @@ def choose_final(slug: str) -> AnyResponse:
         finals.choose(parts().db, slug=slug, principal=signed_in(), refs=chosen, now=now())
     except (BadRequest, Conflict) as refusal:
         return _submissions(slug, refusal)
-    return redirect(url_for("pages.submissions", slug=slug), 303)
+    if chosen:
+        notice(say("Your final submissions are chosen. You can change them until the deadline."))
+    else:
+        notice(say("None is chosen, so the default rule applies."))
+    return redirect(url_for("pages.submissions", slug=slug, page=request.args.get("page")), 303)
 
 
 def _submissions(slug: str, refusal: Refusal | None = None) -> AnyResponse:
     place: dict[str, Any] = {"slug": slug, "principal": signed_in(), "now": now()}
+    shown, final = _shown(slug), finals.final(parts().db, **place)
+    sent = own.own_submissions(parts().db, limit=finals.EVERY_SUBMISSION, **place)
+    number, pages = _page_number(len(sent))
+    listed = sent[(number - 1) * LISTED : number * LISTED]
     page = render_template(
         "submissions.html",
-        c=competitions.shown(parts().db, **place),
-        submissions=own.own_submissions(parts().db, limit=LISTED, **place),
-        final=finals.final(parts().db, **place),
+        c=shown,
+        submissions=listed,
+        elsewhere=[s.ref for s in sent if s.selected and s not in listed],
+        sent=sent,
+        chart=own_chart.own_chart(sent, shown.direction),
+        final=final,
+        remind=participation.REMINDED,
         limits=own.own_limits(parts().db, **place),
+        number=number,
+        pages=pages,
         refusal=refusal,
     )
     return page_reply(page, refusal)
+
+
+def _page_number(rows: int) -> tuple[int, int]:
+    """The page that is asked for, as near as there is one, and how many there are."""
+    pages = max(1, math.ceil(rows / LISTED))
+    asked = request.args.get("page", "1")
+    return (min(max(int(asked), 1), pages) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1), pages
