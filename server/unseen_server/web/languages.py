@@ -91,11 +91,11 @@ def _asked_for() -> Language:
 
 def gettext(message: str) -> str:
     """The message in the language of this request; one that is not translated stays English."""
-    return _catalogue(current().code).get(message, message)
+    return catalogue(current().code).get(message, message)
 
 
 def ngettext(singular: str, plural: str, n: int) -> str:
-    return _catalogue(current().code).get(singular) or (singular if n == 1 else plural)
+    return catalogue(current().code).get(singular) or (singular if n == 1 else plural)
 
 
 def word(value: str) -> str:
@@ -224,7 +224,7 @@ def _formatted(local: datetime, pattern: str) -> str:
 
 
 @cache
-def _catalogue(code: str) -> Mapping[str, str]:
+def catalogue(code: str) -> Mapping[str, str]:
     """Translations by message, read from their source: nothing has to be compiled when a sentence changes.
 
     Chinese has one form for any number, so that a plural stands under its singular.
