@@ -93,6 +93,7 @@ def _known_to_every_page() -> dict[str, Any]:
         "language": languages.current(),
         "languages": languages.LANGUAGES.values(),
         "known_endpoints": current_app.view_functions,
+        "public_url": parts().config.public_url,
     }
 
 
