@@ -66,3 +66,54 @@ async function refresh() {
 if (board) for (const part of document.querySelectorAll("[data-live]")) part.dataset.seen = part.innerHTML;
 const timer = board && setInterval(refresh, board.dataset.refresh * 1000);
 if (board) document.addEventListener("visibilitychange", refresh);
+
+// Sending a file: how far it has come, and an answer that leaves the chosen file in the form.
+const form = document.querySelector("[data-upload]");
+const size = (bytes) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+
+function send(event) {
+  event.preventDefault();
+  const request = new XMLHttpRequest();
+  const content = new FormData(form);
+  if (event.submitter?.name) content.append(event.submitter.name, event.submitter.value);
+  const sending = form.querySelector("[data-sent]");
+  const lost = form.querySelector("[data-lost]");
+  const wait = (busy) => {
+    sending.hidden = !busy;
+    for (const button of form.querySelectorAll("button")) button.disabled = busy;
+  };
+  request.upload.onprogress = ({ loaded, total }) => {
+    const [bar, said] = sending.children;
+    bar.value = loaded / total;
+    said.textContent = sending.dataset.sent.replace("{sent}", size(loaded)).replace("{size}", size(total));
+  };
+  request.onload = () => answered(request);
+  request.onerror = () => { lost.hidden = false; };
+  request.onloadend = () => wait(false);
+  lost.hidden = true;
+  wait(true);
+  request.open("POST", form.action);
+  request.send(content);
+}
+
+function answered(request) {
+  if (request.responseURL !== form.action) { // the receipt, or signing in again
+    location.assign(request.responseURL);
+    return;
+  }
+  const page = new DOMParser().parseFromString(request.responseText, "text/html");
+  const part = (id) => document.getElementById(id);
+  part("answer").replaceChildren(...(page.getElementById("answer") ?? page.querySelector("main")).childNodes);
+  part("left").replaceChildren(...(page.getElementById("left") ?? part("left")).childNodes);
+  form.elements.key.value = page.querySelector("[name=key]")?.value ?? form.elements.key.value;
+  part("answer").focus();
+}
+
+form?.addEventListener("submit", send);
+for (const kind of form ? ["dragover", "dragleave", "drop"] : []) {
+  form.addEventListener(kind, (event) => {
+    event.preventDefault();
+    form.elements.file.classList.toggle("over", kind === "dragover");
+    if (kind === "drop" && event.dataTransfer.files.length) form.elements.file.files = event.dataTransfer.files;
+  });
+}
