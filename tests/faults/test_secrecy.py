@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from tests.core.prediction_files import FILES
-from tests.installations import Installation, install, make_folder, new_sqlite
+from tests.installations import COURSE, Installation, install, make_folder, new_sqlite
 from werkzeug.test import TestResponse
 
 from unseen_server.config import Config
@@ -79,6 +79,10 @@ def looks(installation: Installation, client: FlaskClient) -> Iterator[TestRespo
         "ref": [1, 2, 99],
         "secret": ["never-issued"],
         "code": ["K7QF-2M9X"],
+        "number": [1, 3],
+        "tongue": ["en", "zh-Hant"],
+        "course": [COURSE],
+        "username": ["alice"],
         "filename": ["unseen.css", "unseen.js"],
     }
     for rule in sorted(installation.app.url_map.iter_rules(), key=str):

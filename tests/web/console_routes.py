@@ -19,12 +19,19 @@ The world it all happens in is described in tests/web/test_console_permissions.p
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask.testing import FlaskClient
-from tests.installations import COURSE, SLUG, Installation
+from sqlalchemy import select
+from tests.installations import COURSE, SLUG, Installation, labelled_rows, make_folder
+from tests.web.test_pages import hidden
+
+from unseen_server.db.models import HeldFile, User
+from unseen_server.services import announcements, bundles, launching, removing
+from unseen_server.services.accounts import SERVER
 
 USUAL: Mapping[str, object] = {"slug": SLUG, "course": COURSE, "username": "alice", "ref": 1}
 
@@ -71,4 +78,142 @@ GRADES = (
     Route("POST", "grades.export", "staff", form={"format": "canvas"}),
 )
 
-ROUTES: tuple[Route, ...] = (*COURSES, *REVEALING, *GRADES)
+ARCHIVES = (
+    Route("GET", "archives.page", "instructor"),
+    Route("POST", "archives.download", "instructor", form={"people": "names", "confirm": SLUG}),
+)
+
+def a_draft(made: Installation) -> None:
+    """A competition `next` that nobody has launched, besides the open one."""
+    folder = make_folder(made.config.home / secrets.token_hex(4), "next")
+    launching.create(made.db, bundles.read_bundle(folder), course=COURSE, principal=SERVER, now=made.now)
+
+
+def removed(made: Installation) -> None:
+    removing.remove(made.db, slug=made.slug, principal=SERVER, now=made.now)
+
+
+def an_announcement(made: Installation) -> None:
+    announcements.publish(made.db, slug=made.slug, markdown="Hello.", principal=SERVER, now=made.now)
+
+
+def a_table(made: Installation) -> None:
+    """A labelled table that the teacher uploaded a moment ago."""
+    rows = "".join(f"{pages},{minutes}\n" for pages, _, minutes in labelled_rows())
+    with made.db.write() as session:
+        teacher = session.scalars(select(User).where(User.username == "teacher")).one()
+        session.add(
+            HeldFile(
+                name="held",
+                user_id=teacher.id,
+                file_name="talks.csv",
+                content=f"pages,minutes\n{rows}".encode(),
+                created_at=made.now,
+            )
+        )
+
+
+def stamp(client: FlaskClient, page: str) -> str:
+    """By which a form knows whether what it shows is still true."""
+    return hidden(client.get(page).text, "stamp")
+
+
+def other_settings(made: Installation, client: FlaskClient) -> dict[str, str]:
+    return {
+        "stamp": stamp(client, f"/console/competitions/{made.slug}/settings"),
+        "step": "save",
+        "title": "Talks",
+        "deadline": "2026-12-08 23:59",
+        "daily_limit": "4",
+        "rejected_per_hour": "30",
+        "final_submissions": "2",
+        "largest_team": "3",
+    }
+
+
+def another_page(made: Installation, client: FlaskClient) -> dict[str, str]:
+    shown = stamp(client, f"/console/competitions/{made.slug}/pages/rules/en")
+    return {"stamp": shown, "step": "save", "markdown": "# Rules\n\nBe fair."}
+
+
+def a_baseline(made: Installation, client: FlaskClient) -> dict[str, Any]:
+    return {"file": a_file(made.file(40.0), "forty.csv"), "name": "Forty", "tier": "simple", "points_public": "1"}
+
+
+COPY = {"course": COURSE, "slug": "lecture-2", "title": "Lectures", "deadline": "2027-12-01 23:59"}
+RULES = {"name": "rules", "tongue": "en"}
+DESCRIPTION = {
+    "target": "minutes",
+    "title": "Talks",
+    "slug": "talks",
+    "metric": "mse",
+    "time_zone": "Asia/Taipei",
+    "deadline": "2026-12-08 23:59",
+    "test_share": "30",
+    "public_share": "50",
+    "daily_limit": "5",
+    "final_submissions": "2",
+    "largest_team": "3",
+}
+DRAFT = {"slug": "next"}
+
+LIFE = (
+    Route("GET", "life.overview", "staff"),
+    Route("GET", "life.launching", "instructor", at=DRAFT, query={"at": "now"}, before=a_draft),
+    Route("POST", "life.launch", "instructor", at=DRAFT, form={"at": "now"}, before=a_draft),
+    Route("GET", "life.closing", "instructor"),
+    Route("POST", "life.close", "instructor", form={"confirm": SLUG}),
+    Route("GET", "life.asking_to_remove", "instructor"),
+    Route("POST", "life.remove", "instructor", form={"confirm": SLUG}),
+    Route("POST", "life.restore", "instructor", before=removed),
+    Route("POST", "life.export", "instructor"),
+    Route("GET", "life.cloning_form", "instructor"),
+    Route("POST", "life.clone", "instructor", form=COPY),
+)
+
+SETTINGS = (
+    Route("GET", "settings.edit", "instructor"),
+    Route("POST", "settings.save", "instructor", form=other_settings),
+    Route("GET", "settings.pages", "instructor"),
+    Route("GET", "settings.page", "instructor", at=RULES),
+    Route("POST", "settings.save_page", "instructor", at=RULES, form=another_page),
+)
+
+WIZARD = (
+    Route("GET", "wizard.start", "instructor"),
+    Route(
+        "POST",
+        "wizard.upload",
+        "instructor",
+        form=lambda made, client: {"file": a_file(b"a,b\n1,2\n")},
+        audited="nothing is made before the next page",
+    ),
+    Route("GET", "wizard.describe", "instructor", at={"name": "held"}, before=a_table),
+    Route("POST", "wizard.make", "instructor", at={"name": "held"}, form=DESCRIPTION, before=a_table),
+)
+
+ANNOUNCEMENTS = (
+    Route("GET", "announcements.listing", "staff"),
+    Route("POST", "announcements.publish", "staff", form={"markdown": "The deadline has moved."}),
+    Route("POST", "announcements.withdraw", "staff", at={"number": 1}, before=an_announcement),
+)
+
+BASELINES = (
+    Route("GET", "baselines.listing", "staff"),
+    Route("POST", "baselines.add", "instructor", form=a_baseline),
+    Route("GET", "baselines.one", "instructor", at={"number": 3}),
+    Route("POST", "baselines.change", "instructor", at={"number": 3}, form={"name": "Curve", "tier": "strong"}),
+    Route("POST", "baselines.remove", "instructor", at={"number": 3}, form={"confirm": SLUG}),
+)
+
+ROUTES: tuple[Route, ...] = (
+    *LIFE,
+    *SETTINGS,
+    *WIZARD,
+    *ANNOUNCEMENTS,
+    *BASELINES,
+    *COURSES,
+    *REVEALING,
+    *GRADES,
+    *ARCHIVES,
+)

@@ -73,6 +73,16 @@ def placed(db: Database, *, slug: str, principal: Principal, now: datetime) -> l
         ]
 
 
+def one(db: Database, *, slug: str, number: int, principal: Principal, now: datetime) -> Placed:
+    """One of them, for an instructor, who may change it."""
+    with db.read() as session:
+        competitions.instructed(session, slug, principal, now)
+    for baseline in placed(db, slug=slug, principal=principal, now=now):
+        if baseline.id == number:
+            return baseline
+    raise _not_found(number)
+
+
 def add(
     db: Database,
     keys: KeyRing,
@@ -198,6 +208,13 @@ def _no_such_tier(tier: str) -> BadRequest:
     )
 
 
+def _not_found(number: int) -> NotFound:
+    return NotFound(
+        what=say("baseline {number}", number=number),
+        advice=say("Look at the list of baselines of this competition."),
+    )
+
+
 def _free_name(session: Session, competition: Competition, name: str, own: Team | None = None) -> str:
     name = names.checked_text(name, say("A baseline's name"), 200)
     other = queries.team_named(session, competition.id, names.key_of(name))
@@ -213,10 +230,7 @@ def _locked(session: Session, slug: str, number: int, principal: Principal, now:
     competition = queries.locked_competition(session, competition.id, exclusively=True)
     team = session.get(Team, number)
     if team is None or team.competition_id != competition.id or team.kind != "baseline":
-        raise NotFound(
-            what=say("baseline {number}", number=number),
-            advice=say("Look at the list of baselines of this competition."),
-        )
+        raise _not_found(number)
     return competition, team
 
 

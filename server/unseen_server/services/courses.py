@@ -71,9 +71,10 @@ def instructed(session: Session, slug: str, principal: Principal) -> Course:
     return course
 
 
-def shown(db: Database, *, course: str, principal: Principal) -> StaffedCourse:
+def shown(db: Database, *, course: str, principal: Principal, for_instructors: bool = False) -> StaffedCourse:
     with db.read() as session:
-        return _shown(session, staffed(session, course, principal), principal)
+        permitted = instructed if for_instructors else staffed
+        return _shown(session, permitted(session, course, principal), principal)
 
 
 def listed(db: Database, *, principal: Principal) -> list[StaffedCourse]:

@@ -107,7 +107,10 @@ def _beginning(content: bytes) -> bytes:
     """Whole lines from the start of the file, and all of it where it is short."""
     if len(content) <= LOOKED_AT:
         return content
-    return content[: content.rfind(b"\n", 0, LOOKED_AT) + 1]
+    end = content.rfind(b"\n", 0, LOOKED_AT) + 1
+    while content.count(b'"', 0, end) % 2:  # the line break stands in a quoted field
+        end = content.rfind(b"\n", 0, end - 1) + 1
+    return content[:end]
 
 
 def _column(table: Table, name: str) -> Column:

@@ -158,7 +158,7 @@ def _need_unchanged(current: str, shown: str) -> None:
         raise Conflict(
             reason=say(
                 "Somebody changed this after you opened the page, so nothing was saved. "
-                "What you typed is still below: compare it with what is there now, and save again."
+                "What you typed is still here: compare it with what is there now, and save it again."
             )
         )
 

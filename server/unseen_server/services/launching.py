@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from unseen_server.core import metrics, release, schedule
+from unseen_server.core import metrics, release, schedule, yardstick
 from unseen_server.core.errors import BadRequest, Conflict, WrongPhase
 from unseen_server.core.predictions import read_predictions
 from unseen_server.core.schedule import Phase
 from unseen_server.core.sentences import say
-from unseen_server.core.splits import PUBLIC
 from unseen_server.db import queries
 from unseen_server.db.models import AnswerKeyVersion, Competition, CompetitionFile, Course, Page, StoredFile
 from unseen_server.db.session import Database
@@ -202,9 +201,7 @@ def _constants(bundle: Bundle) -> release.Constants:
         predictions = read_predictions(bundle.baseline_files[declared[0].file], declared[0].file, bundle.expected())
     else:
         predictions = np.full(len(key.ids), bundle.training_mean)
-    losses = metric.losses(key.labels, predictions)[key.usage == PUBLIC]
-    score = metrics.score(metric, key.labels, predictions, key.usage).public.value
-    return release.constants(metric.name, losses, baseline_score=score)
+    return yardstick.constants(metric, key, predictions)
 
 
 def _add_pages_and_files(session: Session, competition: Competition, bundle: Bundle, now: datetime) -> None:

@@ -37,9 +37,12 @@ class Progress:
     file_bytes: int
 
 
-def progress(db: Database, *, slug: str, principal: Principal, now: datetime) -> Progress:
+def progress(
+    db: Database, *, slug: str, principal: Principal, now: datetime, for_instructors: bool = False
+) -> Progress:
     with db.read() as session:
-        competition = competitions.staffed(session, slug, principal, now)
+        permitted = competitions.instructed if for_instructors else competitions.staffed
+        competition = permitted(session, slug, principal, now)
         today = limits.quota_day(now, competition.time_zone)
         by_day = queries.student_submissions_by_day(session, competition.id)
         written = {page.name for page in queries.pages_of(session, competition.id) if page.markdown.strip()}
@@ -48,7 +51,7 @@ def progress(db: Database, *, slug: str, principal: Principal, now: datetime) ->
             launched=competition.launched_at is not None,
             closed_at=competition.closed_at,
             removed_at=competition.removed_at,
-            students=queries.students_enrolled(session, competition.course_id),
+            students=queries.students_counted(session, competition.course_id),
             submissions=sum(by_day.values()),
             submissions_today=by_day.get(today, 0),
             rejected=queries.rejections_counted(session, competition.id),

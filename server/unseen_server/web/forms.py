@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Response, flash, make_response, request
 
 from unseen_server.core.errors import BadRequest, Refusal
 from unseen_server.core.sentences import Sentence, say
+from unseen_server.services import bundles
 from unseen_server.web import errors
 from unseen_server.web.languages import tell
 
@@ -29,3 +32,15 @@ def need_typed(word: str, field: str = "confirm") -> None:
     """BadRequest unless the person typed this word, so that nothing that cannot be undone happens by one click."""
     if request.form.get(field, "").strip() != word:
         raise BadRequest(reason=say("Nothing was changed. Type “{word}” to confirm that you mean it.", word=word))
+
+
+def whole_number(text: str, label: Sentence, most: int) -> int:
+    """The number typed into a field, from 1 on; the refusal names the field by its label."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        raise BadRequest(reason=say("Write a whole number from 1 to {most} as “{label}”.", most=most, label=label))
+    return int(text)
+
+
+def time_text(instant: datetime | None, zone: str) -> str:
+    """An instant as a form shows it and takes it back: the minute on the clocks of the zone."""
+    return "" if instant is None else bundles.local_text(instant.replace(second=0, microsecond=0), zone)

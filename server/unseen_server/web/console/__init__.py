@@ -1,8 +1,18 @@
 """The console: what course staff do in a browser, one module for each part of it.
 
-courses         the courses and competitions of whoever is asking
+courses         the courses and competitions of whoever is asking, how a course is set up, its join code
+people          who is in a course, as what, how they get in; deleting their data
+roster          importing a class list, looked at before it is confirmed
+audit           who did what in a course or a competition
+health          whether the server is well
 revealing       the reveal, at once or as a ceremony for the projector
 grades          scores and points of every student, and files for grade books
+life            one competition: how it is going, launching, closing, copying, exporting, removing
+settings        its times and limits, and the pages students read
+wizard          a new competition from a table or a folder
+baselines       what students are to beat
+announcements   what stands above its pages
+archives        everything in a zip that needs no server
 """
 
 from __future__ import annotations
@@ -11,12 +21,22 @@ from flask import Blueprint
 
 from unseen_server.core.errors import StaffOnly
 from unseen_server.core.sentences import say
-from unseen_server.web.console import courses, grades, revealing
+from unseen_server.web.console import (
+    announcements,
+    archives,
+    baselines,
+    courses,
+    grades,
+    life,
+    revealing,
+    settings,
+    wizard,
+)
 from unseen_server.web.context import signed_in
 
 blueprint = Blueprint("console", __name__, url_prefix="/console")
 
-for _part in (courses, revealing, grades):
+for _part in (courses, revealing, grades, life, settings, wizard, baselines, announcements, archives):
     blueprint.register_blueprint(_part.blueprint)
 
 
