@@ -58,7 +58,60 @@ def a_file(content: bytes, name: str = "file.csv") -> tuple[io.BytesIO, str]:
     return io.BytesIO(content), name
 
 
-COURSES = (Route("GET", "courses.home", "anybody"),)
+COURSES = (
+    Route("GET", "courses.home", "anybody"),
+    Route("GET", "courses.new_form", "admin"),
+    Route("POST", "courses.new", "admin", form={"slug": "nlp", "title": "NLP", "time_zone": "Asia/Taipei"}),
+    Route("GET", "courses.course", "staff"),
+    Route("POST", "courses.change", "instructor", form={"title": "ML 2", "time_zone": "UTC"}),
+    Route("POST", "courses.set_code", "instructor"),
+    Route("POST", "courses.close_code", "instructor"),
+)
+
+
+def held_roster(made: Installation, client: FlaskClient) -> Mapping[str, Any]:
+    """The list that `held_by_all` holds; there is nothing to fill in."""
+    return {}
+
+
+ROSTER_LINES = b"username,email,name,student_id\nann,ann@x.edu,Ann,B01\n"
+
+PEOPLE_ROUTES = (
+    Route("GET", "people.listing", "staff", query={"search": "ali", "page": "1"}),
+    Route("POST", "people.add", "staff", form={"username": "zoe", "display_name": "Zoe", "role": "student"}),
+    Route("GET", "people.person", "staff"),
+    Route("POST", "people.change_role", "instructor", form={"role": "assistant"}),
+    Route("POST", "people.take_out", "instructor", form={"confirm": "alice"}),
+    Route("POST", "people.link", "staff"),
+    Route("POST", "people.disable", "admin"),
+    Route("POST", "people.enable", "admin", at={"username": "gone"}),
+    Route("GET", "people.invitations", "staff"),
+    Route("POST", "people.invite", "staff", form={"how": "csv"}),
+    Route("GET", "people.erase_form", "instructor"),
+    Route("POST", "people.erase", "instructor", form={"confirm": "alice"}),
+)
+
+ROSTER = (
+    Route("GET", "roster.form", "staff"),
+    Route(
+        "POST",
+        "roster.upload",
+        "staff",
+        form=lambda made, client: {"file": a_file(ROSTER_LINES, "list.csv")},
+        audited="nobody is enrolled before the confirmation",
+    ),
+    Route("GET", "roster.preview", "staff", at={"held_name": "a roster"}, before=hold_rosters),
+    Route("POST", "roster.confirm", "staff", at={"held_name": "a roster"}, before=hold_rosters),
+)
+
+AUDIT = (
+    Route("GET", "audit.of_course", "staff"),
+    Route("GET", "audit.of_course_csv", "staff"),
+    Route("GET", "audit.of_competition", "staff"),
+    Route("GET", "audit.of_competition_csv", "staff"),
+)
+
+HEALTH = (Route("GET", "health.page", "admin"),)
 
 
 def ended(made: Installation) -> None:

@@ -22,8 +22,11 @@ COMMANDS = {
     "token": "token",
     "competition": "competition",
     "baseline": "baseline",
+    "extension": "extension",
+    "rescore": "rescore",
     "reveal": "reveal",
     "grades": "grades",
+    "archive": "archive",
     "demo": "demo",
 }
 

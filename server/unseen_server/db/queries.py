@@ -1049,7 +1049,8 @@ def last_seen(session: Session, user_ids: Sequence[int]) -> dict[int, datetime]:
         for user_id, at in session.execute(
             select(owner, func.max(column)).where(owner.in_(user_ids), column.is_not(None)).group_by(owner)
         ):
-            latest[user_id] = max(at, latest.get(user_id, at))
+            if user_id and at:
+                latest[user_id] = max(at, latest.get(user_id, at))
     return latest
 
 
@@ -1066,14 +1067,19 @@ def places_of(session: Session, course_id: int, user_id: int) -> Sequence[Row[st
     ).all()
 
 
-def instructors_counted(session: Session, course_id: int) -> int:
-    """Those who can sign in."""
+def other_instructors(session: Session, course_id: int, user_id: int) -> int:
+    """How many there are besides this person who can sign in."""
     return (
         session.scalar(
             select(func.count())
             .select_from(Enrolment)
             .join(User, User.id == Enrolment.user_id)
-            .where(Enrolment.course_id == course_id, Enrolment.role == "instructor", User.disabled_at.is_(None))
+            .where(
+                Enrolment.course_id == course_id,
+                Enrolment.role == "instructor",
+                User.disabled_at.is_(None),
+                User.id != user_id,
+            )
         )
         or 0
     )
@@ -1082,3 +1088,72 @@ def instructors_counted(session: Session, course_id: int) -> int:
 def locked_course(session: Session, course_id: int) -> Course:
     """The row, held until the transaction ends: who is on its staff changes one at a time."""
     return session.scalars(select(Course).where(Course.id == course_id).with_for_update()).one()
+
+
+# what says who a person is
+
+
+def teams_of(session: Session, user_id: int) -> Sequence[Team]:
+    """The person's team in every competition, in their order."""
+    return session.scalars(
+        select(Team)
+        .join(TeamMember, TeamMember.team_id == Team.id)
+        .where(TeamMember.user_id == user_id)
+        .order_by(Team.competition_id)
+    ).all()
+
+
+def submissions_by(session: Session, user_id: int) -> Sequence[Submission]:
+    return session.scalars(select(Submission).where(Submission.user_id == user_id)).all()
+
+
+def names_before(session: Session, username: str) -> Sequence[str]:
+    """The display names a person had, from the audit."""
+    renamed = session.scalars(
+        select(AuditEntry.details).where(AuditEntry.action == "user.rename", AuditEntry.subject == username)
+    )
+    return [str(details[when]) for details in renamed for when in ("before", "after") if when in details]
+
+
+def withdrawn_submissions(session: Session) -> Sequence[Submission]:
+    return session.scalars(select(Submission).where(Submission.withdrawn_by.is_not(None))).all()
+
+
+def announcements_by(session: Session, username: str) -> Sequence[Announcement]:
+    return session.scalars(select(Announcement).where(Announcement.actor == username)).all()
+
+
+def all_audit_entries(session: Session) -> Iterator[AuditEntry]:
+    """Some at a time: there is no end to them."""
+    yield from session.scalars(select(AuditEntry).execution_options(yield_per=1000))
+
+
+# archives
+
+
+def usernames_by_team(session: Session, competition_id: int) -> dict[str, list[str]]:
+    """The user names of the members of every team, by its name."""
+    rows = session.execute(
+        select(Team.name, User.username)
+        .join(TeamMember, TeamMember.team_id == Team.id)
+        .join(User, User.id == TeamMember.user_id)
+        .where(Team.competition_id == competition_id)
+        .order_by(Team.id, User.id)
+    )
+    usernames: dict[str, list[str]] = {}
+    for team, username in rows:
+        usernames.setdefault(team, []).append(username)
+    return usernames
+
+
+def submitted_contents(session: Session, submission_ids: Sequence[int]) -> Sequence[Row[int, bytes]]:
+    """The files as they were sent; one whose sender was erased is not among them."""
+    return session.execute(
+        select(SubmittedFile.submission_id, SubmittedFile.content)
+        .where(SubmittedFile.submission_id.in_(submission_ids))
+        .order_by(SubmittedFile.submission_id)
+    ).all()
+
+
+def rows_in(session: Session, table: type[Base]) -> int:
+    return session.scalar(select(func.count()).select_from(table)) or 0

@@ -1,0 +1,61 @@
+"""The archive of a competition: everything in a zip that needs no server, with names or without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request, stream_with_context
+from werkzeug.wrappers import Response as AnyResponse
+
+from unseen_server.core.errors import BadRequest, Refusal
+from unseen_server.core.sentences import say
+from unseen_server.services import archives, competitions
+from unseen_server.web import archiving, languages
+from unseen_server.web.context import now, parts, signed_in
+from unseen_server.web.forms import need_typed, page_reply
+
+blueprint = Blueprint("archives", __name__)
+
+CHOICES = ("pseudonyms", "names")
+
+
+@blueprint.get("/competitions/<slug>/archive")
+def page(slug: str) -> AnyResponse:
+    return _page(slug)
+
+
+@blueprint.post("/competitions/<slug>/archive")
+def download(slug: str) -> AnyResponse:
+    people = request.form.get("people", "")
+    try:
+        if people not in CHOICES:
+            raise BadRequest(reason=say("Choose whether people keep their names in the archive."))
+        need_typed(slug)
+        archive = archives.prepare(
+            parts().db,
+            slug=slug,
+            pseudonymous=people == "pseudonyms",
+            draw=archiving.draw,
+            principal=signed_in(),
+            now=now(),
+            language=languages.current().code,
+        )
+    except BadRequest as refusal:
+        return _page(slug, refusal, people)
+    packed = archives.zipped(archives.files(parts().db, archive), archive)
+    response = Response(stream_with_context(packed), mimetype="application/zip")
+    suffix = "-pseudonymous" if archive.record.pseudonymous else ""
+    response.headers.set("Content-Disposition", "attachment", filename=f"{slug}-archive{suffix}.zip")
+    return response
+
+
+def _page(slug: str, refusal: Refusal | None = None, people: str = CHOICES[0]) -> AnyResponse:
+    place: dict[str, Any] = {"slug": slug, "principal": signed_in(), "now": now()}
+    drawn = render_template(
+        "console/archive.html",
+        extent=archives.extent(parts().db, **place),
+        c=competitions.shown(parts().db, **place),
+        refusal=refusal,
+        people=people,
+    )
+    return page_reply(drawn, refusal)
