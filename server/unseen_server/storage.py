@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from unseen_server.db import queries
@@ -16,5 +19,18 @@ def keep(session: Session, submission_id: int, predictions: NDArray[np.float64],
     session.add(SubmittedFile(submission_id=submission_id, content=uploaded))
 
 
+def predictions_of(session: Session, submission_ids: Sequence[int]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Each submission's predictions (n,), aligned to the key's ids."""
+    for submission_id, content in queries.prediction_vectors(session, submission_ids):
+        yield submission_id, np.frombuffer(content, dtype="<f8").astype(np.float64)
+
+
 def uploaded_file(session: Session, submission_id: int) -> bytes:
     return queries.submitted_content(session, submission_id)
+
+
+def forget_upload(session: Session, submission_id: int) -> None:
+    """Empty the file as it came; the predictions read from it stay."""
+    session.execute(
+        update(SubmittedFile).where(SubmittedFile.submission_id == submission_id).values(content=b"")
+    )

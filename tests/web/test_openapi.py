@@ -149,6 +149,9 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
     api.send(teacher, "POST", "/api/courses/ml/roster", data=roster, content_type="text/csv")
     api.send(teacher, "GET", f"{LECTURE}/audit?search=alice&limit=5")
     api.send(teacher, "POST", "/api/competitions/second/launch", json={"at": "2026-11-24 08:00"})
+    api.send(teacher, "POST", f"{LECTURE}/extensions", json={"username": "alice", "extra": 2, "reason": "a fault"})
+    solution = (installation.folder / "solution.csv").read_bytes()
+    api.send(teacher, "POST", f"{LECTURE}/rescore?dry_run=true", data=solution, content_type="text/csv")
     api.send(teacher, "POST", f"{LECTURE}/close")
     api.send(teacher, "POST", f"{LECTURE}/reveal")
     for style in ("json", "csv", "canvas", "moodle"):
@@ -177,6 +180,11 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
         ("teacher", "POST", "/api/competitions", {"content_type": "application/zip", "data": b"no zip"}, 400),
         ("teacher", "POST", f"{LECTURE}/launch", {"json": {"at": "soon"}}, 409),
         ("teacher", "POST", f"{LECTURE}/reveal", {}, 409),
+        ("teacher", "POST", f"{LECTURE}/extensions", {"json": {"username": "nobody", "reason": "x"}}, 404),
+        ("teacher", "POST", f"{LECTURE}/extensions", {"json": {"user": "alice"}}, 400),
+        ("alice", "POST", f"{LECTURE}/extensions", {"json": {"username": "alice", "extra": 9, "reason": "x"}}, 403),
+        ("teacher", "POST", f"{LECTURE}/rescore", {"content_type": "text/csv", "data": b"id,minutes,Usage"}, 400),
+        ("alice", "POST", f"{LECTURE}/rescore", {"content_type": "text/csv", "data": b""}, 403),
         ("alice", "GET", f"{LECTURE}/files/train.csv", {"headers": {"Range": "bytes=9999999-"}}, 416),
     ],
 )

@@ -4,6 +4,7 @@ Refusal
 ├── BadRequest              the request itself makes no sense
 ├── BadFile                 a prediction file with problems, each with its line
 ├── BadBundle               a competition folder with problems
+│   └── BadSolution         a corrected solution.csv with problems
 ├── UnsupportedFile         neither .csv, .csv.gz nor .zip
 ├── FileTooLarge
 ├── NotSignedIn
@@ -113,6 +114,11 @@ class BadFile(_WithProblems):
 class BadBundle(_WithProblems):
     code = "bad_bundle"
     template = N_("The competition folder is not ready. {first}")
+
+
+class BadSolution(BadBundle):
+    code = "bad_solution"
+    template = N_("The corrected answers were not taken, and nothing was changed. {first}")
 
 
 class UnsupportedFile(Refusal):

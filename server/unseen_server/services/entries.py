@@ -61,7 +61,8 @@ def enter(
     """Write everything one file leaves behind, inside the caller's transaction."""
     session.add(submission)
     session.flush()
-    shown = _store_scores(session, competition, submission, scores)
+    public, private = scored(competition, submission.id, scores)
+    session.add_all([public, private])
     storage.keep(session, submission.id, predictions, content)
     audit.record(
         session,
@@ -74,30 +75,26 @@ def enter(
         sha256=submission.sha256,
         slot=submission.slot,
     )
-    return _stand(session, competition, team, submission, shown)
+    return _stand(session, competition, team, submission, public.shown)
 
 
-def _store_scores(session: Session, competition: Competition, submission: Submission, scores: Scores) -> float | None:
-    """Write both halves and return what the student is shown of the public one."""
-    shown = release.shown(competition.release, scores.public.value, competitions.release_constants(competition))
-    place = {"submission_id": submission.id, "key_version": competition.key_version}
+def scored(competition: Competition, submission_id: int, scores: Scores) -> tuple[Score, PrivateScore]:
+    """Both halves, to be kept under the key that counts now; the public one with what the student is shown of it."""
+    place = {"submission_id": submission_id, "key_version": competition.key_version}
     public, private = scores.public, scores.private
-    session.add(
+    return (
         Score(
             **place,
             n=public.n,
             total=public.total,
             total_squares=public.total_squares,
             value=public.value,
-            shown=shown,
-        )
-    )
-    session.add(
+            shown=release.shown(competition.release, public.value, competitions.release_constants(competition)),
+        ),
         PrivateScore(
             **place, n=private.n, total=private.total, total_squares=private.total_squares, value=private.value
-        )
+        ),
     )
-    return shown
 
 
 def _stand(
@@ -135,6 +132,16 @@ def stand_anew(session: Session, competition: Competition, team: Team) -> None:
     standing = _standing_of(session, competition, team)
     standing.entries, standing.score, standing.submission_id = counted
     standing.last_submission_at = queries.last_on_time(session, team.id)
+    session.flush()
+
+
+def all_stand_anew(session: Session, competition: Competition) -> None:
+    """Find every team's best again after its submissions were scored anew; how many there are, and when, stays."""
+    session.flush()
+    direction = metrics.metric(competition.metric).direction
+    counted = queries.standings_from_submissions(session, competition.id, competition.key_version, direction)
+    for standing in queries.standings_of(session, competition.id):
+        _, standing.score, standing.submission_id = counted.get(standing.team_id, (0, None, None))
     session.flush()
 
 

@@ -21,8 +21,10 @@ from unseen_server.services import (
     bundles,
     competitions,
     exports,
+    extensions,
     finals,
     launching,
+    rescore,
     reveal,
     rosters,
     standings,
@@ -30,6 +32,7 @@ from unseen_server.services import (
 from unseen_server.services import grades as gradebooks
 from unseen_server.services import submissions as own
 from unseen_server.services.entries import Upload
+from unseen_server.services.extensions import Wanted
 from unseen_server.services.submit import check, submit
 from unseen_server.web import languages, openapi, wire
 from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
@@ -41,6 +44,7 @@ blueprint = Blueprint("api", __name__, url_prefix="/api")
 T = TypeVar("T")
 
 LONGEST_JSON = 64 * 1024  # bytes
+EXTENSION_EXAMPLE = '{"username": "alice", "until": "2026-12-08 23:59", "reason": "ill for a week"}'
 
 
 @blueprint.before_request
@@ -253,6 +257,34 @@ def reveal_competition(slug: str) -> Response:
     """Score the final submissions on the private rows and open the private leaderboard (staff)."""
     reveal.reveal(parts().db, slug=slug, principal=signed_in(), now=now())
     return competition(slug)
+
+
+@blueprint.post("/competitions/<slug>/extensions")
+def new_extension(slug: str) -> Response:
+    """Give one student more time or more submissions (staff)."""
+    person = signed_in()
+    body = _body(wire.Grant, say("Send JSON such as {example}.", example=EXTENSION_EXAMPLE))
+    wanted = Wanted(body.username, body.until, body.extra, body.day, body.reason)
+    granted = extensions.grant(parts().db, slug=slug, wanted=wanted, principal=person, now=now())
+    return json_reply(granted, 201)
+
+
+@blueprint.post("/competitions/<slug>/rescore")
+def rescore_competition(slug: str) -> Response:
+    """Correct the answers and score every submission again, or only say what that would change (staff)."""
+    person = signed_in()
+    dry_run, quiet = (_word(name, "false", "true") == "true" for name in ("dry_run", "quiet"))
+    report = rescore.rescore(
+        parts().db,
+        parts().keys,
+        slug=slug,
+        content=_uploaded_bytes(),
+        principal=person,
+        now=now(),
+        dry_run=dry_run,
+        quiet=quiet,
+    )
+    return json_reply(report)
 
 
 @blueprint.post("/courses/<slug>/roster")

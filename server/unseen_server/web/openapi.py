@@ -21,8 +21,10 @@ from unseen_server.core.limits import Allowance
 from unseen_server.core.sentences import Sentence
 from unseen_server.services.class_lists import BadRoster
 from unseen_server.services.competitions import Shown
+from unseen_server.services.extensions import Granted
 from unseen_server.services.finals import Final
 from unseen_server.services.grades import Gradebook
+from unseen_server.services.rescore import Rescored
 from unseen_server.services.rosters import Report
 from unseen_server.services.standings import Board
 from unseen_server.services.submissions import OwnSubmission
@@ -141,6 +143,15 @@ OPERATIONS: Mapping[str, Operation] = {
         body_required=False,
     ),
     "close": Operation({200: _json(Shown)}, (errors.WrongPhase, *STAFF)),
+    "new_extension": Operation(
+        {201: _json(Granted)}, (errors.BadRequest, errors.Conflict, *STAFF), body=_json(wire.Grant)
+    ),
+    "rescore_competition": Operation(
+        {200: _json(Rescored)},
+        (errors.BadRequest, errors.BadSolution, errors.Conflict, *STAFF),
+        query=wire.Correction,
+        body={"text/csv": None, "multipart/form-data": wire.SolutionForm},
+    ),
     "import_roster": Operation(
         {200: _json(Report)},
         (errors.BadRequest, BadRoster, *STAFF),
@@ -148,7 +159,7 @@ OPERATIONS: Mapping[str, Operation] = {
         body={"text/csv": None, "multipart/form-data": wire.RosterForm},
     ),
     "audit": Operation({200: _json(wire.Audit)}, (errors.BadRequest, *STAFF), query=wire.Searching),
-    "reveal_competition": Operation({200: _json(Shown)}, (errors.WrongPhase, *STAFF)),
+    "reveal_competition": Operation({200: _json(Shown)}, (errors.WrongPhase, errors.Conflict, *STAFF)),
     "grades": Operation(
         {200: {"application/json": Gradebook, "text/csv": None}},
         (errors.BadRequest, *STAFF),

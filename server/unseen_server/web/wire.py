@@ -135,6 +135,31 @@ class Import(Struct):
     dry_run: Annotated[bool, Meta(description="Only say who would be added and enrolled.")] = False
 
 
+class Correction(Struct):
+    dry_run: Annotated[bool, Meta(description="Only say what would change.")] = False
+    quiet: Annotated[bool, Meta(description="Announce nothing to the students.")] = False
+
+
+class SolutionForm(Struct):
+    """A corrected solution.csv."""
+
+    file: Contents
+
+
+class Grant(Struct, forbid_unknown_fields=True):
+    """More time for one student, more submissions, or both.
+
+    `until`: a local date and time in the competition's zone. `extra` submissions are for `day`, which is today where it
+    is left out.
+    """
+
+    username: str
+    reason: str
+    until: str | None = None
+    extra: int = 0
+    day: str | None = None
+
+
 class Searching(Struct):
     search: Annotated[str, Meta(description="Words that occur in who, what or to what.")] = ""
     limit: Annotated[int, Meta(ge=1, le=LISTED_AT_MOST, description="At most so many, the newest first.")] = LISTED

@@ -10,7 +10,16 @@ writing      the folder again, from Bundle
 
 from unseen_server.services.bundles.making import init_bundle, labelled_bundle, slug_of, title_of
 from unseen_server.services.bundles.preflight import Finding, Report, check_bundle
-from unseen_server.services.bundles.reading import PAGES, PUBLIC_FILES, Bundle, read_bundle, read_files, read_zip
+from unseen_server.services.bundles.reading import (
+    PAGES,
+    PUBLIC_FILES,
+    Bundle,
+    mean_label,
+    read_bundle,
+    read_files,
+    read_solution,
+    read_zip,
+)
 from unseen_server.services.bundles.settings import TIERS, DeclaredBaseline, Settings
 from unseen_server.services.bundles.writing import local_text, written, zipped
 
@@ -27,8 +36,10 @@ __all__ = [
     "init_bundle",
     "labelled_bundle",
     "local_text",
+    "mean_label",
     "read_bundle",
     "read_files",
+    "read_solution",
     "read_zip",
     "slug_of",
     "title_of",

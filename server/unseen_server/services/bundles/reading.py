@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from unseen_server.core.errors import Refusal
+from unseen_server.core.errors import BadSolution, Refusal
 from unseen_server.core.expected import LONGEST_ID, is_writable
 from unseen_server.core.predictions import Expected, canonical_order, read_predictions
 from unseen_server.core.sentences import N_, say
@@ -264,8 +264,50 @@ def mean_of(labels: Sequence[float]) -> float:
     return math.fsum(labels) / len(labels)
 
 
+def mean_label(content: bytes, column: str) -> float:
+    """The mean label of a train.csv that was accepted once."""
+    problems = Problems()
+    train = read_table("train.csv", content, problems)
+    problems.raise_if_any()
+    return mean_of(read_numbers(train, column, problems)) if train else math.nan
+
+
+def read_solution(content: bytes, current: AnswerKey, bounds: tuple[float, float]) -> AnswerKey:
+    """A corrected solution.csv: labels and usage may differ from the current key's, ids and columns may not.
+
+    Raises BadSolution with every problem found.
+    """
+    problems = Problems()
+    sample = Table("sample_submission.csv", [current.id_column, current.target_column], [], [])
+    solution = read_table(SOLUTION, content, problems)
+    key = _answer_key(solution, sample, problems) if solution else None
+    if key:
+        _check_same_ids(key, current, problems)
+        _check_labels(bounds, key, problems)
+    if key is None or problems.found:
+        raise BadSolution(problems.found, problems.counts)
+    return key
+
+
+def _check_same_ids(key: AnswerKey, current: AnswerKey, problems: Problems) -> None:
+    found, wanted = set(key.ids), set(current.ids)
+    for row_id in sorted(found - wanted):
+        said = say("the id “{id}” is no test id of this competition.", id=printable(row_id))
+        problems.add("unknown_id", said, file=SOLUTION, id=row_id)
+    for row_id in sorted(wanted - found):
+        problems.add("missing_id", say("the test id “{id}” is missing.", id=row_id), file=SOLUTION, id=row_id)
+
+
 def _check_bounds(bounds: tuple[float, float], key: AnswerKey, training_mean: float, problems: Problems) -> None:
     """A perfect submission and the constant mean must be files that are accepted."""
+    _check_labels(bounds, key, problems)
+    lo, hi = bounds
+    if not lo <= training_mean <= hi:
+        said = say("its mean label {mean!r} is outside the bounds {bounds}.", mean=training_mean, bounds=[lo, hi])
+        problems.add("outside_bounds", said, file="train.csv")
+
+
+def _check_labels(bounds: tuple[float, float], key: AnswerKey, problems: Problems) -> None:
     lo, hi = bounds
     for row in np.flatnonzero((key.labels < lo) | (key.labels > hi)):
         said = say(
@@ -275,9 +317,6 @@ def _check_bounds(bounds: tuple[float, float], key: AnswerKey, training_mean: fl
             bounds=[lo, hi],
         )
         problems.add("outside_bounds", said, file=SOLUTION, id=key.ids[row])
-    if not lo <= training_mean <= hi:
-        said = say("its mean label {mean!r} is outside the bounds {bounds}.", mean=training_mean, bounds=[lo, hi])
-        problems.add("outside_bounds", said, file="train.csv")
 
 
 def _pages(files: Mapping[str, bytes], problems: Problems) -> dict[tuple[str, str], str]:

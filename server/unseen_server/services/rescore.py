@@ -1,0 +1,318 @@
+"""A corrected solution.csv: every submission is scored again under a new version of the answer key.
+
+All of it happens in one transaction: the new key, scores, standings and, after the reveal, the private board; the
+competition's `key_version` then points to what counts. Older versions stay, so that nothing is ever computed twice
+in two ways: the same labels give the same numbers again, to the bit. Numbers, times and owners of submissions stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from unseen_server import storage
+from unseen_server.core import metrics, schedule, yardstick
+from unseen_server.core.errors import Conflict
+from unseen_server.core.metrics import Floats, Scores
+from unseen_server.core.release import Constants
+from unseen_server.core.sentences import say
+from unseen_server.core.splits import AnswerKey
+from unseen_server.db import queries
+from unseen_server.db.models import Announcement, AnswerKeyVersion, Competition
+from unseen_server.db.session import Database
+from unseen_server.services import audit, bundles, competitions, entries, reveal
+from unseen_server.services.accounts import Principal
+from unseen_server.services.keys import KeyRing, packed
+
+AT_ONCE = 100  # prediction vectors in memory
+
+# Two languages in one text, as announcements are kept; the staff can withdraw it and write another.
+ANNOUNCED = (
+    "The answers were corrected on {at}. All scores were computed again.\n\n解答已於 {at} 更正，所有分數皆已重新計算。"
+)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row of a board that the correction moves or whose score it changes; None where the row does not stand."""
+
+    team: str
+    is_baseline: bool
+    old_rank: int | None
+    new_rank: int | None
+    old_score: float | None
+    new_score: float | None
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """What a correction changed or, in a dry run, would change; `private` is empty before the reveal.
+
+    `key_version` is the one that counts afterwards.
+    """
+
+    competition: str
+    dry_run: bool
+    key_version: int
+    labels_changed: int
+    usage_changed: int
+    public_rows: int
+    private_rows: int
+    submissions: int
+    seal: str | None
+    public: list[Change]
+    private: list[Change]
+
+
+@dataclass(frozen=True)
+class _Place:
+    is_baseline: bool
+    rank: int | None
+    score: float | None
+
+
+@dataclass(frozen=True)
+class _Boards:
+    """Both boards by the names of their teams, in order; the private one is empty before the reveal."""
+
+    public: Mapping[str, _Place]
+    private: Mapping[str, _Place]
+
+
+@dataclass(frozen=True)
+class _Correction:
+    """The key that counts, the one that is to replace it, and the release's constants under the new one."""
+
+    version: int
+    old: AnswerKey
+    new: AnswerKey
+    constants: Constants
+
+    @property
+    def labels_changed(self) -> int:
+        return int(np.count_nonzero(self.old.labels != self.new.labels))
+
+    @property
+    def usage_changed(self) -> int:
+        return int(np.count_nonzero(self.old.usage != self.new.usage))
+
+
+class _OnlyLooking(Exception):  # noqa: N818 - the end of a dry run, which undoes what it did
+    pass
+
+
+def rescore(
+    db: Database,
+    keys: KeyRing,
+    *,
+    slug: str,
+    content: bytes,
+    principal: Principal,
+    now: datetime,
+    dry_run: bool = False,
+    quiet: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Rescored:
+    """Correct the answers of a competition; students are told by an announcement unless it is done quietly.
+
+    A dry run does the same and undoes it. A solution that differs in nothing changes nothing.
+    Raises BadSolution with everything wrong in the file. `progress` hears how many of all submissions are scored.
+    """
+    with db.read() as session:
+        competition = competitions.instructed(session, slug, principal, now)
+    bounds = (competition.lower_bound, competition.upper_bound)
+    key = keys.of(competition)
+    new = bundles.read_solution(content, key.answers, bounds)
+    constants = _constants(db, competition, key.answers, new)
+    correction = _Correction(key.version, key.answers, new, constants)
+    scores = _score_all(db, competition, new, progress)
+    with contextlib.suppress(_OnlyLooking), db.write() as session:
+        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        if competition.key_version != correction.version:
+            raise Conflict(reason=say("Somebody else corrected the answers at the same moment. Look at them again."))
+        refs = queries.submission_ids(session, competition.id)
+        since = [ref for ref in refs if ref not in scores]  # came while the others were scored
+        scores.update(_scored(session, competition, new, since))
+        report = _apply(session, competition, correction, scores, principal, now, dry_run=dry_run, quiet=quiet)
+        if dry_run:
+            raise _OnlyLooking
+    return report
+
+
+# before the transaction
+
+
+def _score_all(db: Database, competition: Competition, key: AnswerKey, progress: Progress) -> dict[int, Scores]:
+    """Scores of all submissions there are, a few at a time, so that no reader keeps the writers of SQLite waiting."""
+    scores: dict[int, Scores] = {}
+    with db.read() as session:
+        refs = queries.submission_ids(session, competition.id)
+    for start in range(0, len(refs), AT_ONCE):
+        with db.read() as session:
+            scores.update(_scored(session, competition, key, refs[start : start + AT_ONCE]))
+        progress(len(scores), len(refs))
+    return scores
+
+
+def _scored(
+    session: Session, competition: Competition, key: AnswerKey, refs: Sequence[int]
+) -> Iterator[tuple[int, Scores]]:
+    metric = metrics.metric(competition.metric)
+    for ref, predictions in storage.predictions_of(session, refs):
+        yield ref, metrics.score(metric, key.labels, predictions, key.usage)
+
+
+def _constants(db: Database, competition: Competition, old: AnswerKey, new: AnswerKey) -> Constants:
+    """The constants under the new key, measured by what they were measured by under the old one.
+
+    That is the baseline which, on the old key, gives the constants kept; else the mean training label, as where none
+    was declared.
+    """
+    metric, kept = metrics.metric(competition.metric), competitions.release_constants(competition)
+    with db.read() as session:
+        for predictions in _yardsticks(session, competition, len(old.ids)):
+            measured = yardstick.constants(metric, old, predictions)
+            if (measured.baseline_score, measured.standard_error) == (kept.baseline_score, kept.standard_error):
+                break
+        return yardstick.constants(metric, new, predictions)
+
+
+def _yardsticks(session: Session, competition: Competition, n: int) -> Iterator[Floats]:
+    """What the constants may have been measured by: the baselines in their order, and the mean."""
+    for ref in queries.baseline_submission_ids(session, competition.id):
+        yield from (predictions for _, predictions in storage.predictions_of(session, [ref]))
+    train = next(file for file in queries.files_of(session, competition.id) if file.name == "train.csv")
+    content = queries.stored_content(session, train.sha256)
+    yield np.full(n, bundles.mean_label(content, competition.target_column))
+
+
+# inside the transaction
+
+
+def _apply(
+    session: Session,
+    competition: Competition,
+    correction: _Correction,
+    scores: Mapping[int, Scores],
+    principal: Principal,
+    now: datetime,
+    *,
+    dry_run: bool,
+    quiet: bool,
+) -> Rescored:
+    """Let the corrected key count, and everything that follows from it."""
+    before, seal_before = _boards(session, competition), competition.seal
+    changes_something = bool(correction.labels_changed or correction.usage_changed)
+    if changes_something:
+        _replace_key(session, competition, correction, now)
+        for ref, one in scores.items():
+            session.add_all(entries.scored(competition, ref, one))
+        entries.all_stand_anew(session, competition)
+        if competition.revealed_at is not None:
+            reveal.write_anew(session, competition)
+        competition.board_version += 1
+    after = _boards(session, competition)
+    report = Rescored(
+        competition=competition.slug,
+        dry_run=dry_run,
+        key_version=competition.key_version,
+        labels_changed=correction.labels_changed,
+        usage_changed=correction.usage_changed,
+        public_rows=correction.new.n_public,
+        private_rows=correction.new.n_private,
+        submissions=len(scores),
+        seal=None if dry_run else competition.seal,
+        public=_changes(before.public, after.public),
+        private=_changes(before.private, after.private),
+    )
+    if changes_something:
+        _record(session, competition, report, seal_before, principal, now)
+        if not quiet and competition.launched_at is not None:
+            _announce(session, competition, principal, now)
+    return report
+
+
+def _replace_key(session: Session, competition: Competition, correction: _Correction, now: datetime) -> None:
+    version, new = queries.newest_key_version(session, competition.id) + 1, correction.new
+    session.add(AnswerKeyVersion(competition_id=competition.id, version=version, created_at=now, **packed(new)))
+    competition.key_version, competition.public_rows = version, new.n_public
+    competition.baseline_score = correction.constants.baseline_score
+    competition.baseline_standard_error = correction.constants.standard_error
+    if competition.seal is not None:
+        competition.seal_salt = secrets.token_hex(16)
+        competition.seal = new.sealed_hash(competition.seal_salt)
+
+
+def _boards(session: Session, competition: Competition) -> _Boards:
+    direction = metrics.metric(competition.metric).direction
+    rank, public = 0, {}
+    for standing, team in queries.public_board(session, competition.id, direction):
+        rank += standing.ranked
+        public[team.name] = _Place(not standing.ranked, rank if standing.ranked else None, standing.score)
+    private = {
+        team.name: _Place(standing.rank is None, standing.rank, standing.score)
+        for standing, _, team in queries.private_board(session, competition.id)
+    }
+    return _Boards(public, private)
+
+
+def _changes(before: Mapping[str, _Place], after: Mapping[str, _Place]) -> list[Change]:
+    """In the order of the board as it is afterwards; who no longer stands comes last."""
+    return [
+        Change(
+            team=team,
+            is_baseline=(after.get(team) or before[team]).is_baseline,
+            old_rank=before[team].rank if team in before else None,
+            new_rank=after[team].rank if team in after else None,
+            old_score=before[team].score if team in before else None,
+            new_score=after[team].score if team in after else None,
+        )
+        for team in {**after, **before}
+        if before.get(team) != after.get(team)
+    ]
+
+
+def _record(
+    session: Session,
+    competition: Competition,
+    report: Rescored,
+    seal_before: str | None,
+    principal: Principal,
+    now: datetime,
+) -> None:
+    details: dict[str, Any] = {"ranks": _moved(report.public)}
+    if report.private:
+        details["private_ranks"] = _moved(report.private)
+    audit.record(
+        session,
+        actor=principal.username,
+        action="competition.rescore",
+        subject=competition.slug,
+        now=now,
+        competition=competition,
+        key_version=report.key_version,
+        labels_changed=report.labels_changed,
+        usage_changed=report.usage_changed,
+        submissions=report.submissions,
+        seal_before=seal_before,
+        seal=competition.seal,
+        **details,
+    )
+
+
+def _moved(changes: Iterable[Change]) -> dict[str, list[int | None]]:
+    return {one.team: [one.old_rank, one.new_rank] for one in changes if one.old_rank != one.new_rank}
+
+
+def _announce(session: Session, competition: Competition, principal: Principal, now: datetime) -> None:
+    markdown = ANNOUNCED.format(at=schedule.both_zones(now, competition.time_zone))
+    session.add(Announcement(competition_id=competition.id, markdown=markdown, actor=principal.username, at=now))
