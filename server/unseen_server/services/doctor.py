@@ -14,7 +14,7 @@ from unseen_server.config import MEBIBYTE, Config
 from unseen_server.core import metrics
 from unseen_server.core.sentences import Sentence, say
 from unseen_server.db import migrate, queries
-from unseen_server.db.models import Competition
+from unseen_server.db.models import AuditEntry, Competition, Course, Submission, Team, User
 from unseen_server.db.session import Database
 
 ENOUGH_SPACE = 512 * MEBIBYTE
@@ -25,6 +25,24 @@ class Finding:
     what: Sentence
     ok: bool
     found: Sentence
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much there is of what grows; `deeds` are the rows of the audit."""
+
+    courses: int
+    people: int
+    competitions: int
+    teams: int
+    submissions: int
+    deeds: int
+
+
+def counts(db: Database) -> Counts:
+    with db.read() as session:
+        tables = (Course, User, Competition, Team, Submission, AuditEntry)
+        return Counts(*(queries.rows_in(session, table) for table in tables))
 
 
 def examine(config: Config, db: Database) -> list[Finding]:

@@ -109,14 +109,14 @@ def _member(session: Session, course: Course, username: str) -> tuple[User, Enro
     enrolment = queries.enrolment_of(session, course.id, user.id) if user else None
     if user is None or enrolment is None:
         raise NotFound(
-            what=say("“{name}” in this course", name=names.printable(username)),
+            what=say("user “{name}”", name=names.printable(username)),
             advice=say("The list of its people has everybody."),
         )
     return user, enrolment
 
 
 def _is_last_instructor(session: Session, course: Course, enrolment: Enrolment) -> bool:
-    return enrolment.role == "instructor" and queries.instructors_counted(session, course.id) == 1
+    return enrolment.role == "instructor" and not queries.other_instructors(session, course.id, enrolment.user_id)
 
 
 # changing

@@ -24,11 +24,15 @@ from unseen_server.core.sentences import say
 from unseen_server.web.console import (
     announcements,
     archives,
+    audit,
     baselines,
     courses,
     grades,
+    health,
     life,
+    people,
     revealing,
+    roster,
     settings,
     wizard,
 )
@@ -36,7 +40,21 @@ from unseen_server.web.context import signed_in
 
 blueprint = Blueprint("console", __name__, url_prefix="/console")
 
-for _part in (courses, revealing, grades, life, settings, wizard, baselines, announcements, archives):
+for _part in (
+    courses,
+    people,
+    roster,
+    audit,
+    health,
+    revealing,
+    grades,
+    life,
+    settings,
+    wizard,
+    baselines,
+    announcements,
+    archives,
+):
     blueprint.register_blueprint(_part.blueprint)
 
 
