@@ -70,7 +70,7 @@ def issue_for(db: Database, *, course: str, username: str, principal: Principal,
         user = queries.user_by_key(session, names.key_of(username))
         if user is None or queries.enrolment_of(session, place.id, user.id) is None:
             raise NotFound(
-                what=say("“{name}” in this course", name=names.printable(username)),
+                what=say("user “{name}”", name=names.printable(username)),
                 advice=say("Add them to the course first."),
             )
         if not _may_issue(principal, user, queries.roles_of(session, user.id)):
