@@ -22,6 +22,7 @@ COMMANDS = {
     "token": "token",
     "competition": "competition",
     "baseline": "baseline",
+    "team": "team",
     "extension": "extension",
     "rescore": "rescore",
     "reveal": "reveal",

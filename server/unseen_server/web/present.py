@@ -14,6 +14,8 @@ from markupsafe import Markup
 
 from unseen_server.core import metrics
 from unseen_server.core.sentences import say
+from unseen_server.web.languages import tell
+from unseen_server.core.sentences import say
 from unseen_server.web import languages
 
 SHOWN_DECIMALS = 5  # of an exact score; the whole number stands in the cell's title
