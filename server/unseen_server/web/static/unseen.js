@@ -30,12 +30,15 @@ function mark(before, after) {
 
 function take(fresh, part) {
   if (fresh.innerHTML === part.dataset.seen) return;
-  const inside = [...part.querySelectorAll("a, button")].indexOf(document.activeElement);
+  const reached = (all) => [...all.querySelectorAll("a, button, summary")];
+  const inside = reached(part).indexOf(document.activeElement);
+  const open = [...part.querySelectorAll("details")].map((one) => one.open);
   const before = rows(part);
   part.dataset.seen = fresh.innerHTML;
   mark(before, fresh);
   part.replaceChildren(...fresh.childNodes);
-  if (inside >= 0) part.querySelectorAll("a, button")[inside]?.focus({ preventScroll: true });
+  part.querySelectorAll("details").forEach((one, i) => { one.open = open[i] || false; });
+  if (inside >= 0) reached(part)[inside]?.focus({ preventScroll: true });
 }
 
 function selecting() {
