@@ -9,7 +9,7 @@ import click
 
 from unseen_server.cli.common import answer, database, format_option, note, now, table
 from unseen_server.core import schedule
-from unseen_server.services import bundles, competitions, launching
+from unseen_server.services import bundles, competitions, folders, launching, removing
 from unseen_server.services.accounts import SERVER
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -117,7 +117,10 @@ def create(folder: Path, course: str | None, style: str) -> None:
 @click.option("--at", metavar="ISO", help="Opens then, in the competition's time zone (default: now).")
 @format_option
 def launch(slug: str, at: str | None, style: str) -> None:
-    """Open a competition, now or at a given time, and publish the seal of its answer key."""
+    """Open a competition, now or at a given time, and publish the seal of its answer key.
+
+    One that waits for its start can be given another.
+    """
     with database() as db:
         launched = launching.launch(db, slug=slug, at=at, principal=SERVER, now=now())
     opens = schedule.both_zones(launched.starts_at, launched.time_zone) if launched.starts_at else ""
@@ -134,6 +137,42 @@ def close(slug: str, style: str) -> None:
         closed = launching.close(db, slug=slug, principal=SERVER, now=now())
     answer(style, closed, f"Closed {slug}.")
     note(f"Next: unseen-server reveal {slug}")
+
+
+@competition.command("remove")
+@click.argument("slug")
+@format_option
+def remove(slug: str, style: str) -> None:
+    """Hide a competition from everybody but its staff; nothing is deleted."""
+    with database() as db:
+        removing.remove(db, slug=slug, principal=SERVER, now=now())
+        removed = competitions.shown(db, slug=slug, principal=SERVER, now=now())
+    answer(style, removed, f"Removed {slug}.")
+    note(f"To bring it back: unseen-server competition restore {slug}")
+
+
+@competition.command("restore")
+@click.argument("slug")
+@format_option
+def restore(slug: str, style: str) -> None:
+    """Bring back a competition that was removed."""
+    with database() as db:
+        removing.restore(db, slug=slug, principal=SERVER, now=now())
+        restored = competitions.shown(db, slug=slug, principal=SERVER, now=now())
+    answer(style, restored, f"Restored {slug}.")
+
+
+@competition.command("export")
+@click.argument("slug")
+@click.argument("target", type=click.Path(path_type=Path))
+@format_option
+def export(slug: str, target: Path, style: str) -> None:
+    """Write a competition's folder again, to a new folder or to a file that ends in .zip; it holds the answers."""
+    with database() as db:
+        files = folders.export(db, slug=slug, principal=SERVER, now=now())
+    folders.write(files, target, slug)
+    answer(style, {"target": str(target), "files": sorted(files)}, f"Wrote {target}: {len(files)} files.")
+    note("solution.csv in it is secret.")
 
 
 @competition.command("list")
@@ -153,6 +192,6 @@ def show(slug: str, style: str) -> None:
     """Show one competition in full."""
     with database() as db:
         found = competitions.shown(db, slug=slug, principal=SERVER, now=now())
-    pages = {"overview", "rules", "data"}
+    pages = {"overview", "rules", "data", "announcements"}
     rows = [(name, value) for name, value in vars(found).items() if name not in pages]
     answer(style, found, "\n".join(f"{name:<18}{value}" for name, value in rows))
