@@ -46,7 +46,7 @@ def invite(slug: str) -> AnyResponse:
 
 @blueprint.post("/take-back")
 def take_back(slug: str) -> AnyResponse:
-    teamwork.take_back(parts().db, user_id=_number("person"), **_place(slug))
+    teamwork.take_back(parts().db, **_place(slug), user_id=_number("person"))
     notice(say("The invitation was taken back."))
     return _back(slug)
 
@@ -54,7 +54,7 @@ def take_back(slug: str) -> AnyResponse:
 @blueprint.post("/accept")
 def accept(slug: str) -> AnyResponse:
     try:
-        merged = teamwork.accept(parts().db, team_id=_number("team"), **_place(slug))
+        merged = teamwork.accept(parts().db, **_place(slug), team_id=_number("team"))
     except (Conflict, NotFound) as refusal:
         return _page(slug, refusal)
     if merged is not None:
@@ -66,7 +66,7 @@ def accept(slug: str) -> AnyResponse:
 
 @blueprint.post("/decline")
 def decline(slug: str) -> AnyResponse:
-    teamwork.decline(parts().db, team_id=_number("team"), **_place(slug))
+    teamwork.decline(parts().db, **_place(slug), team_id=_number("team"))
     notice(say("You declined the invitation."))
     return _back(slug)
 
