@@ -547,14 +547,14 @@ def finalists(
 
 def public_places(
     session: Session, competition_id: int, direction: str, limit: int | None = None
-) -> Sequence[Row[int, bool, float | None, int | None]]:
+) -> Sequence[Row[int, bool, float | None]]:
     """Who has a score, best first, ties to teams before baselines and then to the earlier (core/ranking.board).
 
     It reads one standing per team and never a submission, so it costs the same however much was submitted.
     """
     score = Standing.score.asc() if direction == "lower" else Standing.score.desc()
     return session.execute(
-        select(Standing.team_id, Standing.ranked, Standing.score, Standing.submission_id)
+        select(Standing.team_id, Standing.ranked, Standing.score)
         .join(Team, Team.id == Standing.team_id)
         .where(Standing.competition_id == competition_id, _is_a_number(Standing.score), Team.kind != "staff")
         .order_by(score, Standing.ranked.desc(), Standing.submission_id)

@@ -174,17 +174,16 @@ def _order(session: Session, competition: Competition, which: str, limit: int | 
         return Order(which, direction, _public(session, competition.id, direction, limit))
     if competition.revealed_at is None:
         raise NotFound(what=say("private leaderboard"), advice=say("It opens when the course staff reveal it."))
-    places = queries.private_places(session, competition.id, limit)
-    return Order(
-        which, direction, [Place(row.team_id, row.rank, row.score, row.public_rank, row.public_score) for row in places]
-    )
+    places: Sequence[Any] = queries.private_places(session, competition.id, limit)
+    return Order(which, direction, [Place(*row) for row in places])
 
 
 def _public(session: Session, competition_id: int, direction: Direction, limit: int | None) -> list[Place]:
     rank, places = 0, []
-    for row in queries.public_places(session, competition_id, direction, limit):
-        rank += row.ranked
-        places.append(Place(row.team_id, rank if row.ranked else None, row.score, None, None))
+    rows: Sequence[Any] = queries.public_places(session, competition_id, direction, limit)
+    for team_id, ranked, score in rows:
+        rank += ranked
+        places.append(Place(team_id, rank if ranked else None, score, None, None))
     return places
 
 

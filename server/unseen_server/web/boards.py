@@ -100,7 +100,7 @@ class Drawn:
         """All rows, the one of one's own team marked."""
         rows = dict(self.rows)
         if team is not None and team in rows:
-            rows[team] = _row(self.places[team], self.entries[team], self.values, mine=True)
+            rows |= _rows([self.places[team]], self.entries, self.values, mine=True)
         return Markup("").join(map(Markup, rows.values()))
 
 
@@ -193,7 +193,7 @@ def _draw(shown: Shown, tag: str, which: str, asked: Asked) -> Drawn:
         order=order,
         places={place.team_id: place for place in on_page},
         entries=entries,
-        rows={place.team_id: _row(place, entries[place.team_id], values, mine=False) for place in on_page},
+        rows=_rows(on_page, entries, values, mine=False),
         values=values,
         leaders=None if asked.search or asked.projected or number > 1 else _leaders(shown.slug, tag),
     )
@@ -213,14 +213,21 @@ def _matching(slug: str, order: Order, text: str) -> Sequence[Place]:
 # rows
 
 
-def _row(place: Place, entry: Entry | None, values: Mapping[str, Any], *, mine: bool) -> str:
-    """The row's HTML. What cannot be drawn says so in its own place and leaves the others alone."""
+def _rows(
+    places: Sequence[Place], entries: Mapping[int, Entry | None], values: Mapping[str, Any], *, mine: bool
+) -> dict[int, str]:
+    """Each row's HTML by team. What cannot be drawn says so in its own place and leaves the others alone."""
+    template: Any = current_app.jinja_env.get_template("board_rows.html").make_module({**values, "now": now()})
+    return {place.team_id: _row(template, place, entries[place.team_id], mine) for place in places}
+
+
+def _row(template: Any, place: Place, entry: Entry | None, mine: bool) -> str:
     try:
         if entry is not None:
-            return render_template("board_row.html", **values, place=place, entry=entry, mine=mine)
+            return str(template.row(place, entry, mine))
     except Exception:
         log.exception("the row of team %s on the board cannot be drawn", place.team_id)
-    return render_template("broken_row.html", **values, place=place, mine=mine)
+    return str(template.broken(place, mine))
 
 
 # progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, singledispatch
+from functools import cache, lru_cache, singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +216,12 @@ def ago(instant: datetime, now: datetime) -> str:
 
 def number(value: float) -> str:
     """A count with its thousands apart: “10,000”."""
-    return format_decimal(value, locale=current().locale)
+    return _decimal(value, current().locale)
+
+
+@lru_cache(maxsize=4096)
+def _decimal(value: float, locale: str) -> str:
+    return format_decimal(value, locale=locale)
 
 
 def _formatted(local: datetime, pattern: str) -> str:
