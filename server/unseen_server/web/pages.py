@@ -68,6 +68,7 @@ for _filter in (
     languages.clock_time,
     languages.number,
     languages.tell,
+    languages.word,
     present.machine_time,
     present.metric_name,
     present.score,
