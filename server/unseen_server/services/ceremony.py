@@ -61,7 +61,8 @@ class Stage:
     """What the audience sees now: the open places, best first, and nothing of those still covered.
 
     `opened` of `teams` are open, `below` of the open places no longer fit; `after` and `before` are the steps on
-    either side, None at an end.
+    either side, None at an end. `yardstick` are the scores that the first step opens: with as many decimals as they
+    need every step is shown, so that nothing moves from one to the next.
     """
 
     teams: int
@@ -70,6 +71,7 @@ class Stage:
     before: int | None
     places: list[Place]
     below: int
+    yardstick: list[float]
     revealed_at: datetime | None
 
     @property
@@ -108,6 +110,7 @@ def stage(db: Database, *, slug: str, opened: int, principal: Principal, now: da
         teams = sum(standing.rank is not None for standing in board)
         opened = min(max(opened, 0), teams)
         before = opening.before(opened, teams)
+        first_step = _first_open(teams, opening.after(0, teams) or 0)
         places = list(_places(session, competition, board, _first_open(teams, opened), _first_open(teams, before or 0)))
         return Stage(
             teams=teams,
@@ -116,6 +119,7 @@ def stage(db: Database, *, slug: str, opened: int, principal: Principal, now: da
             before=before,
             places=places[:SHOWN],
             below=max(len(places) - SHOWN, 0),
+            yardstick=[place.score for place in places if place.rank and place.rank >= first_step],
             revealed_at=competition.revealed_at,
         )
 

@@ -55,7 +55,7 @@ def ceremony(slug: str) -> AnyResponse:
     drawn = render_template(
         "console/ceremony.html",
         stage=stage,
-        places=present.decimals(place.score for place in stage.places),
+        places=present.decimals(stage.yardstick),
         c=competitions.shown(parts().db, slug=slug, principal=person, now=now()),
     )
     return page_reply(drawn)

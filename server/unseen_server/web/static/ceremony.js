@@ -13,10 +13,12 @@ function take(page) {
   part("newest").textContent = part("newest", page).textContent;
   for (const [id, link] of Object.entries(links)) {
     const fresh = part(id, page);
-    if (fresh.hidden && link === document.activeElement) play.focus();
+    const left = fresh.hidden && link === document.activeElement;
     link.hidden = fresh.hidden;
     if (!fresh.hidden) link.href = fresh.getAttribute("href");
+    if (left) links[id === "next" ? "back" : "next"].focus();
   }
+  play.disabled = links.next.hidden;
 }
 
 async function walk(link) {
@@ -83,4 +85,5 @@ for (const link of Object.values(links)) {
 }
 play.addEventListener("click", toggle);
 part("speed").addEventListener("change", wait);
+play.disabled = links.next.hidden;
 part("by-itself").hidden = false;
