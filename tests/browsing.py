@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 from tests.installations import Installation
 from tests.web.test_pages import PASSWORD, address
+from werkzeug.serving import make_server
 
 Open = Callable[..., Page]
 
@@ -23,6 +26,17 @@ class Site:
     @property
     def board(self) -> str:
         return address(self.made, "/leaderboard")
+
+
+@contextmanager
+def answering(made: Installation) -> Iterator[Site]:
+    server = make_server("127.0.0.1", 0, made.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Site(f"http://127.0.0.1:{server.server_port}", made)
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def sign_in(page: Page, name: str = "dora") -> None:

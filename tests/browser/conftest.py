@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from tests.browsing import Open, Site
+from tests.browsing import Open, Site, answering
 from tests.installations import Build
-from werkzeug.serving import make_server
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -32,14 +30,8 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def site(build: Build) -> Iterator[Site]:
-    made = build()
-    server = make_server("127.0.0.1", 0, made.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Site(f"http://127.0.0.1:{server.server_port}", made)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(build()) as site:
+        yield site
 
 
 @pytest.fixture

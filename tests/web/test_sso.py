@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import httpx2
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from tests.identity_provider import Provider, running_provider
 from tests.installations import Build, Installation, free_port
 from tests.services.test_links import PASSWORD, issued, person, signs_in
 from tests.web.test_pages import add, browser, hidden, sign_in
@@ -28,48 +25,10 @@ from unseen_server.web import sso
 CLIENT = "unseen"
 
 
-@dataclass
-class Provider:
-    """`vouches` says what it knows of somebody; claims of no standard scope overrule those of the token."""
-
-    url: str
-
-    def vouches(self, subject: str, **claims: object) -> None:
-        httpx2.put(f"{self.url}/users/{subject}", json=claims).raise_for_status()
-
-    def authorizes(self, address: str, subject: str) -> str:
-        """What its sign-in form answers: the address to go back to."""
-        answer = httpx2.post(address, data={"sub": subject})
-        assert answer.status_code == 302, answer.text
-        location: str = answer.headers["Location"]
-        return location
-
-
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port), "--require-nonce", "true"],
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(url)
-        yield Provider(url)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_for(url: str) -> None:
-    patience = time.monotonic() + 60
-    while True:
-        try:
-            httpx2.get(url)
-            return
-        except httpx2.TransportError:
-            assert time.monotonic() < patience
-            time.sleep(0.1)
+    with running_provider() as running:
+        yield running
 
 
 @pytest.fixture
