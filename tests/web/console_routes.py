@@ -29,8 +29,8 @@ from sqlalchemy import select
 from tests.installations import COURSE, SLUG, Installation, labelled_rows, make_folder
 from tests.web.test_pages import hidden
 
-from unseen_server.db.models import HeldFile, User
-from unseen_server.services import announcements, bundles, launching, removing
+from unseen_server.db.models import Competition, HeldFile, Rejection, User
+from unseen_server.services import announcements, bundles, extensions, launching, removing, withdrawals
 from unseen_server.services.accounts import SERVER
 
 USUAL: Mapping[str, object] = {"slug": SLUG, "course": COURSE, "username": "alice", "ref": 1}
@@ -263,7 +263,92 @@ BASELINES = (
     Route("POST", "baselines.remove", "instructor", at={"number": 3}, form={"confirm": SLUG}),
 )
 
+
+
+def withdrawn(made: Installation) -> None:
+    withdrawals.withdraw(made.db, slug=made.slug, ref=1, reason="a copy", principal=SERVER, now=made.now)
+
+
+def rejected(made: Installation) -> None:
+    """A file of alice was rejected a moment ago."""
+    with made.db.write() as session:
+        alice = session.scalars(select(User).where(User.username == "alice")).one()
+        lecture = session.scalars(select(Competition)).one()
+        session.add(Rejection(competition_id=lecture.id, user_id=alice.id, at=made.now))
+
+
+def an_extension(made: Installation) -> None:
+    wanted = extensions.Wanted("alice", extra=1, reason="ill")
+    extensions.grant(made.db, slug=made.slug, wanted=wanted, principal=SERVER, now=made.now)
+
+
+def corrected_answers(made: Installation) -> bytes:
+    """The solution with every row in the other half."""
+    text = (made.folder / "solution.csv").read_text()
+    return text.replace("Public", "-").replace("Private", "Public").replace("-", "Private").encode()
+
+
+def a_correction(made: Installation) -> None:
+    """Corrected answers that the teacher uploaded a moment ago."""
+    with made.db.write() as session:
+        teacher = session.scalars(select(User).where(User.username == "teacher")).one()
+        session.add(
+            HeldFile(
+                name="answers",
+                user_id=teacher.id,
+                file_name="solution.csv",
+                content=corrected_answers(made),
+                created_at=made.now,
+            )
+        )
+
+
+SUBMISSIONS = (
+    Route("GET", "submissions.listing", "staff", query={"search": "ali", "kind": "selected", "page": "2"}),
+    Route("GET", "submissions.one", "staff"),
+    Route("GET", "submissions.file", "staff"),
+    Route("POST", "submissions.withdraw", "staff", form={"reason": "a copy"}),
+    Route("POST", "submissions.restore", "staff", form={"reason": "no copy"}, before=withdrawn),
+    Route(
+        "POST",
+        "submissions.clear_rejected",
+        "staff",
+        form={"username": "alice", "reason": "the fault was ours"},
+        before=rejected,
+    ),
+)
+
+EXTENSIONS = (
+    Route("GET", "extensions.listing", "staff"),
+    Route(
+        "POST", "extensions.add", "staff", form={"username": "alice", "extra": "1", "reason": "ill", "step": "grant"}
+    ),
+    Route("POST", "extensions.withdraw", "staff", at={"number": 1}, form={"reason": "well"}, before=an_extension),
+)
+
+RESCORING = (
+    Route("GET", "rescoring.form", "instructor"),
+    Route(
+        "POST",
+        "rescoring.upload",
+        "instructor",
+        form=lambda made, client: {"file": a_file(corrected_answers(made), "solution.csv")},
+        audited="nothing is changed before the confirmation",
+    ),
+    Route(
+        "POST",
+        "rescoring.apply",
+        "instructor",
+        at={"held_name": "answers"},
+        form={"confirm": SLUG, "tell": "1"},
+        before=a_correction,
+    ),
+)
+
 ROUTES: tuple[Route, ...] = (
+    *SUBMISSIONS,
+    *EXTENSIONS,
+    *RESCORING,
     *LIFE,
     *SETTINGS,
     *WIZARD,

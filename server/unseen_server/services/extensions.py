@@ -55,6 +55,13 @@ def listed(db: Database, *, slug: str, principal: Principal, now: datetime) -> l
         return [_granted(competition, row, user, now) for row, user in queries.extensions_of(session, competition.id)]
 
 
+def students(db: Database, *, slug: str, principal: Principal, now: datetime) -> list[tuple[str, str]]:
+    """User and display names of those who may be granted something, by name."""
+    with db.read() as session:
+        competition = competitions.staffed(session, slug, principal, now)
+        return [(user.username, user.display_name) for user in queries.students_of(session, competition.course_id)]
+
+
 def propose(db: Database, *, slug: str, wanted: Wanted, principal: Principal, now: datetime) -> Granted:
     """What would be granted, to be read back first; refused as the granting would be."""
     with db.read() as session:

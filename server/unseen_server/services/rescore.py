@@ -74,6 +74,17 @@ class Rescored:
 
 
 @dataclass(frozen=True)
+class CurrentKey:
+    """The answers that count now, in numbers; `version` counts the corrections from one."""
+
+    version: int
+    rows: int
+    public_rows: int
+    private_rows: int
+    submissions: int
+
+
+@dataclass(frozen=True)
 class _Place:
     is_baseline: bool
     rank: int | None
@@ -108,6 +119,14 @@ class _Correction:
 
 class _OnlyLooking(Exception):  # noqa: N818 - the end of a dry run, which undoes what it did
     pass
+
+
+def current_key(db: Database, keys: KeyRing, *, slug: str, principal: Principal, now: datetime) -> CurrentKey:
+    with db.read() as session:
+        competition = competitions.instructed(session, slug, principal, now)
+        submissions = len(queries.submission_ids(session, competition.id))
+    key = keys.of(competition).answers
+    return CurrentKey(competition.key_version, len(key.ids), key.n_public, key.n_private, submissions)
 
 
 def rescore(

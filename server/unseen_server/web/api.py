@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from contextlib import closing
 from typing import TypeVar
-from urllib.parse import quote
 
 import msgspec
 from flask import Blueprint, Response, current_app, request, send_file
@@ -36,7 +35,7 @@ from unseen_server.services.extensions import Wanted
 from unseen_server.services.submit import check, submit
 from unseen_server.web import languages, openapi, wire
 from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
-from unseen_server.web.replies import csv_reply, json_reply
+from unseen_server.web.replies import bytes_reply, csv_reply, json_reply
 from unseen_server.web.wire import LISTED, LISTED_AT_MOST, Choice, Launch
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
@@ -190,11 +189,7 @@ def submission(ref: int) -> Response:
 def submission_file(ref: int) -> Response:
     """Download a file as your team sent it."""
     uploaded = own.own_file(parts().db, ref=ref, principal=signed_in())
-    response = Response(uploaded.content, mimetype="application/octet-stream")
-    # Percent-encoded (RFC 6266): a header cannot hold the letters of every language.
-    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(uploaded.name, safe='')}"
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+    return bytes_reply(uploaded.content, uploaded.name)
 
 
 @blueprint.get("/competitions/<slug>/limits")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from flask import Response
@@ -38,5 +39,14 @@ def csv_reply(content: str, file_name: str) -> Response:
     """A table to keep: downloaded, never shown by the browser."""
     response = Response(content, mimetype="text/csv")
     response.headers.set("Content-Disposition", "attachment", filename=file_name)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def bytes_reply(content: bytes, file_name: str) -> Response:
+    """A file as somebody sent it: downloaded, whatever it is."""
+    response = Response(content, mimetype="application/octet-stream")
+    # Percent-encoded (RFC 6266): a header cannot hold the letters of every language.
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"
     response.headers["Cache-Control"] = "private, no-store"
     return response

@@ -12,6 +12,9 @@ settings        its times and limits, and the pages students read
 wizard          a new competition from a table or a folder
 baselines       what students are to beat
 announcements   what stands above its pages
+submissions     every file that was sent: found, downloaded, withdrawn, brought back
+extensions      more time or more submissions for one student
+rescoring       corrected answers, looked at before they count
 archives        everything in a zip that needs no server
 """
 
@@ -27,13 +30,16 @@ from unseen_server.web.console import (
     audit,
     baselines,
     courses,
+    extensions,
     grades,
     health,
     life,
     people,
+    rescoring,
     revealing,
     roster,
     settings,
+    submissions,
     wizard,
 )
 from unseen_server.web.context import signed_in
@@ -53,6 +59,9 @@ for _part in (
     wizard,
     baselines,
     announcements,
+    submissions,
+    extensions,
+    rescoring,
     archives,
 ):
     blueprint.register_blueprint(_part.blueprint)
