@@ -7,6 +7,7 @@ import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def upload(
 
 def place_baseline(made: Installation, name: str = "Line", tier: str = "medium", value: float = 50.0) -> None:
     declared = DeclaredBaseline(name=name, tier=tier, file="line.csv")
-    place = {"slug": made.slug, "principal": SERVER, "now": made.now}
+    place: dict[str, Any] = {"slug": made.slug, "principal": SERVER, "now": made.now}
     baselines.add(made.db, made.keys, declared=declared, content=made.file(value), **place)
 
 

@@ -14,8 +14,6 @@ from markupsafe import Markup
 
 from unseen_server.core import metrics
 from unseen_server.core.sentences import say
-from unseen_server.web.languages import tell
-from unseen_server.core.sentences import say
 from unseen_server.web import languages
 
 SHOWN_DECIMALS = 5  # of an exact score; the whole number stands in the cell's title
@@ -92,6 +90,8 @@ def markdown(text: str) -> Markup:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
+        elif token.type == "table_open":
+            token.attrs = {"tabindex": "0"}  # a wide one scrolls, by keyboard too
         elif token.type in ("th_open", "td_open") and "style" in token.attrs:
             # alignment as a class: the page's policy allows no style of its own
             token.attrs = {"class": str(token.attrs["style"]).removeprefix("text-align:")}
@@ -100,7 +100,7 @@ def markdown(text: str) -> Markup:
         nh3.clean(
             html,
             tags=_TAGS,
-            attributes={"a": {"href", "title"}, "ol": {"start"}},
+            attributes={"a": {"href", "title"}, "ol": {"start"}, "table": {"tabindex"}},
             allowed_classes={"th": _ALIGNED, "td": _ALIGNED},
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer",
