@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from unseen_server.core.errors import BadRequest, Refusal, TooManyAttempts
+from unseen_server.core.errors import BadRequest, DeadLink, Refusal, TooManyAttempts
 from unseen_server.core.sentences import say
 from unseen_server.services import links, names
 from unseen_server.web import letters
@@ -23,6 +23,11 @@ def _tell_nobody(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+@blueprint.errorhandler(DeadLink)
+def _ended(refusal: DeadLink) -> AnyResponse:
+    return page_reply(render_template("dead_link.html", refusal=refusal), refusal)
 
 
 @blueprint.get("/welcome/<secret>")
