@@ -83,6 +83,7 @@ def looks(installation: Installation, client: FlaskClient) -> Iterator[TestRespo
         "tongue": ["en", "zh-Hant"],
         "course": [COURSE],
         "username": ["alice"],
+        "held_name": ["never-held"],
         "filename": ["unseen.css", "unseen.js"],
     }
     for rule in sorted(installation.app.url_map.iter_rules(), key=str):
