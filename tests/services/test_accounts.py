@@ -110,6 +110,25 @@ def test_a_password_has_a_length(installation: Installation, new: str) -> None:
         change(installation, begin(installation), PASSWORD, new)
 
 
+@pytest.mark.parametrize("meanwhile", ["disabled", "another password"])
+def test_what_changes_while_a_password_is_compared_counts(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    person(installation, "dora", password=PASSWORD)
+
+    def slowly(*_: object) -> bool:
+        if meanwhile == "disabled":
+            accounts.disable(installation.db, "dora", principal=SERVER, now=installation.now)
+        else:
+            with installation.db.write() as session:
+                user = accounts.user_named(session, "dora")
+                accounts.set_password(session, user, "battery staple", now=installation.now, actor="test")
+        return True
+
+    monkeypatch.setattr(accounts, "_password_fits", slowly)
+    assert not signs_in(installation, "dora", PASSWORD)
+
+
 def test_signing_out_everywhere_ends_every_browser(installation: Installation) -> None:
     person(installation, "dora", password=PASSWORD)
     browsers = [begin(installation) for _ in range(3)]
