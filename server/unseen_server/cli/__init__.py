@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": "instance",
     "course": "course",
     "user": "user",
+    "people": "people",
     "roster": "roster",
     "token": "token",
     "competition": "competition",
