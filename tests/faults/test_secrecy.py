@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from unseen_server.config import Config
 
 SECRET_SHIFT = 13.0
+OWN_PAGES = ("submissions", "submissions/1", "submit", "team")
 
 
 def change_private_labels(folder: Path) -> None:
@@ -62,6 +63,10 @@ def everything_a_student_can_ask(installation: Installation) -> Iterator[TestRes
     yield from looks(installation, alice)
     yield alice.put(f"/api/competitions/{slug}/final", json={"refs": [1]})
     yield from looks(installation, installation.client())
+    yield alice.post(f"/competitions/{slug}/team/invite", data={"who": "bob"})
+    yield ids[0].post(f"/competitions/{slug}/team/accept", data={"team": 1})
+    yield ids[0].post(f"/competitions/{slug}/submit", data={"check": "1", "file": (io.BytesIO(b"id\n"), "p.csv")})
+    yield from looks(installation, ids[0])
     installation.pass_deadline()
     yield upload(alice, slug, installation.noisy_in_public(1.0, 9))
     yield from looks(installation, alice)
@@ -96,6 +101,8 @@ def looks(installation: Installation, client: FlaskClient) -> Iterator[TestRespo
             ]
         for path in paths:
             yield client.get(path, buffered=True)
+            if path.endswith("/submissions"):
+                yield client.get(f"{path}?page=2")
             if "leaderboard" in path:
                 for query in ("board=private", "format=csv", "board=private&format=csv"):
                     yield client.get(f"{path}?{query}")
@@ -116,7 +123,7 @@ def test_two_worlds_that_differ_in_private_labels_answer_alike(worlds: tuple[Ins
         assert as_seen(a) == as_seen(b)
         seen.append((a.request.path, a.status_code))
     assert len(seen) > 100
-    for path in ("/api/submissions/1", "/api/submissions/1/file", "/competitions/lecture/submissions"):
+    for path in ("/api/submissions/1", "/api/submissions/1/file", *(f"/competitions/lecture/{p}" for p in OWN_PAGES)):
         assert (path, 200) in seen
 
 
