@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, load_only
 
 from unseen_server.db.models import (
@@ -598,8 +598,15 @@ def standing_teams(
     ).all()
 
 
-def team_name_keys(session: Session, competition_id: int) -> Sequence[Row[int, str]]:
-    return session.execute(select(Team.id, Team.name_key).where(Team.competition_id == competition_id)).all()
+def team_and_member_names(session: Session, competition_id: int) -> Sequence[Row[int, str]]:
+    """Every name under which a team could be looked for: its own, and each member's."""
+    own = select(Team.id, Team.name).where(Team.competition_id == competition_id)
+    members = (
+        select(TeamMember.team_id, User.display_name)
+        .join(User, User.id == TeamMember.user_id)
+        .where(TeamMember.competition_id == competition_id)
+    )
+    return [*session.execute(own), *session.execute(members)]
 
 
 def public_baselines(session: Session, competition_id: int) -> Sequence[Row[str, float | None]]:
@@ -689,23 +696,28 @@ def entries_counted(session: Session, competition_id: int) -> int:
 
 
 def board_state(session: Session, slug: str) -> Row[Competition, int] | None:
-    """What says whether a board may be seen and whether it has changed: times and version, and all entries counted.
+    """What says whether a board may be seen and whether it has changed: times and version, and all entries counted."""
+    return session.execute(_BOARD_STATE, {"slug": slug}).one_or_none()
 
-    Of the competition's row nothing else is read, since this is asked whenever a board asks whether it is still true.
-    """
-    entries = (
+
+# Made once, and of the competition's row nothing else is read: it is asked whenever a board asks whether it is still
+# true, and making the question took as long as answering it.
+_BOARD_STATE = (
+    select(
+        Competition,
         select(func.coalesce(func.sum(Standing.entries), 0))
         .where(Standing.competition_id == Competition.id)
-        .scalar_subquery()
+        .scalar_subquery(),
     )
-    columns = (
-        *(Competition.time_zone, Competition.launched_at, Competition.starts_at, Competition.deadline),
-        *(Competition.closed_at, Competition.revealed_at, Competition.late_submissions),
-        *(Competition.removed_at, Competition.board_version),
+    .options(
+        load_only(
+            *(Competition.time_zone, Competition.launched_at, Competition.starts_at, Competition.deadline),
+            *(Competition.closed_at, Competition.revealed_at, Competition.late_submissions),
+            *(Competition.removed_at, Competition.board_version),
+        )
     )
-    return session.execute(
-        select(Competition, entries).options(load_only(*columns)).where(Competition.slug == slug)
-    ).one_or_none()
+    .where(Competition.slug == bindparam("slug"))
+)
 
 
 def standings_of(session: Session, competition_id: int) -> Sequence[Standing]:

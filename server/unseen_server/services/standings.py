@@ -133,16 +133,20 @@ def entries(
         return list(_entries(session, competition.id, places))
 
 
-def teams_matching(db: Database, *, slug: str, text: str, principal: Principal | None, now: datetime) -> set[int]:
-    """Teams with this text in their name or in a member's, whatever its case or width."""
-    wanted = names.key_of(text)
+def names_by_team(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> Mapping[int, str]:
+    """A team's name and those of its members, a line each, as they are compared."""
     with db.read() as session:
         competition = competitions.visible(session, slug, principal, now)
-        found = {row.id for row in queries.team_name_keys(session, competition.id) if wanted in row.name_key}
-        members = queries.members_of_teams(session, competition.id)
-        return found.union(
-            team_id for team_id, people in members.items() if any(wanted in names.key_of(name) for name in people)
-        )
+        found: dict[int, str] = {}
+        for team_id, name in queries.team_and_member_names(session, competition.id):
+            found[team_id] = f"{found.get(team_id, '')}\n{names.key_of(name)}"
+        return found
+
+
+def matching(order: Order, known: Mapping[int, str], text: str) -> list[Place]:
+    """The places of teams with this text in a name, whatever its case or width."""
+    wanted = names.key_of(text)
+    return [place for place in order.places if wanted in known.get(place.team_id, "")]
 
 
 def stamp(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> str:

@@ -118,10 +118,11 @@ class _Keeping:
     pages: Kept[str]
     tables: Kept[Drawn]
     orders: Kept[Order]
+    names: Kept[Mapping[int, str]]
 
 
 def register(app: App) -> None:
-    app.extensions["unseen_boards"] = _Keeping(Kept(64), Kept(32), Kept(8))
+    app.extensions["unseen_boards"] = _Keeping(Kept(64), Kept(32), Kept(8), Kept(4))
 
 
 def page(slug: str) -> Response:
@@ -169,7 +170,7 @@ def _own(slug: str, order: Order) -> Own | None:
 
 def _draw(shown: Shown, tag: str, which: str, asked: Asked) -> Drawn:
     order = _order(shown.slug, tag, which)
-    places = _matching(shown.slug, order, asked.search) if asked.search else order.places
+    places = _matching(shown.slug, tag, order, asked.search) if asked.search else order.places
     pages = max(1, -(-len(places) // asked.rows))
     number = 1 if asked.projected else min(asked.page, pages)
     on_page = places[(number - 1) * asked.rows : number * asked.rows]
@@ -205,9 +206,11 @@ def _order(slug: str, tag: str, which: str) -> Order:
     return orders.get(tag) or orders.keep(tag, standings.order(parts().db, **place))
 
 
-def _matching(slug: str, order: Order, text: str) -> Sequence[Place]:
-    found = standings.teams_matching(parts().db, slug=slug, text=text, principal=visitor(), now=now())
-    return [place for place in order.places if place.team_id in found]
+def _matching(slug: str, tag: str, order: Order, text: str) -> Sequence[Place]:
+    kept = _kept().names
+    place: dict[str, Any] = {"slug": slug, "principal": visitor(), "now": now()}
+    known = kept.get(tag) or kept.keep(tag, standings.names_by_team(parts().db, **place))
+    return standings.matching(order, known, text)
 
 
 # rows
