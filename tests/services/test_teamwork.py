@@ -381,7 +381,7 @@ def at_once(*deeds: Callable[[], object]) -> list[object]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trial", range(5))
+@pytest.mark.parametrize("trial", range(3))
 def test_submitting_while_two_teams_become_one_loses_nothing_and_wins_nothing(
     installation: Installation, trial: int
 ) -> None:
@@ -396,16 +396,32 @@ def test_submitting_while_two_teams_become_one_loses_nothing_and_wins_nothing(
         lambda: accept(made, "bob", "alice"),
     )
     receipts = {answer.ref for answer in answers if isinstance(answer, Receipt)}
-    assert set(answers) - {a for a in answers if isinstance(a, Receipt)} <= {None, *_LIMITS}
+    refused = [answer for answer in answers if answer in _LIMITS]
+    assert len(receipts) + len(refused) == 8
+    assert team_id(made, "alice") == team_id(made, "bob")
     with made.db.read() as session:
         refs = set(session.scalars(select(Submission.id)))
         assert refs == receipts | {1, 2}
         _nothing_is_out_of_order(session)
-    one_team = team_id(made, "alice") == team_id(made, "bob")
-    assert one_team
+        _nobody_passed_the_limit(session, limit=5)
     assert used_today(made, "alice") == len(refs)
+    assert len(refs) >= 5 or not refused
     board = standings.board(made.db, slug=made.slug, which="public", principal=None, now=made.now)
     assert [entry.entries for entry in board.entries] == [len(refs)]
+
+
+def _nobody_passed_the_limit(session: Session, limit: int) -> None:
+    """Go through what happened in its order: nobody submitted who had used the day up, before the merge or after."""
+    used: Counter[str] = Counter()
+    team_of_person = {"alice": "alice", "bob": "bob"}
+    for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id)):
+        if entry.action == "submission.add":
+            team = team_of_person[entry.actor]
+            assert used[team] < limit
+            used[team] += 1
+        elif entry.action == "team.merge":
+            team_of_person["bob"] = "alice"
+            used["alice"] += used.pop("bob")
 
 
 _LIMITS = (LimitReached, *LimitReached.__subclasses__())
@@ -424,11 +440,11 @@ def test_two_teams_that_ask_each_other_become_one_whoever_answers_first(installa
     assert count(made, TeamMember) == 2
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_no_way_through_teams_wins_a_submission(build: Build, seed: int) -> None:
     made = build(daily_limit=2, largest_team=2)
     rng = random.Random(seed)
-    for _ in range(60):
+    for _ in range(40):
         _take_a_step(made, rng, *rng.sample(STUDENTS, 2))
         if rng.random() < 0.2:
             made.now += timedelta(hours=5)
