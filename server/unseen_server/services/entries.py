@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ def enter(
     session.add(submission)
     session.flush()
     public, private = scored(competition, submission.id, scores)
-    session.add_all([public, private])
+    session.add_all([Score(**public), PrivateScore(**private)])
     storage.keep(session, submission.id, predictions, content)
     audit.record(
         session,
@@ -75,26 +76,14 @@ def enter(
         sha256=submission.sha256,
         slot=submission.slot,
     )
-    return _stand(session, competition, team, submission, public.shown)
+    return _stand(session, competition, team, submission, public["shown"])
 
 
-def scored(competition: Competition, submission_id: int, scores: Scores) -> tuple[Score, PrivateScore]:
-    """Both halves, to be kept under the key that counts now; the public one with what the student is shown of it."""
+def scored(competition: Competition, submission_id: int, scores: Scores) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both halves as rows under the key that counts now; the public one with what the student is shown of it."""
     place = {"submission_id": submission_id, "key_version": competition.key_version}
-    public, private = scores.public, scores.private
-    return (
-        Score(
-            **place,
-            n=public.n,
-            total=public.total,
-            total_squares=public.total_squares,
-            value=public.value,
-            shown=release.shown(competition.release, public.value, competitions.release_constants(competition)),
-        ),
-        PrivateScore(
-            **place, n=private.n, total=private.total, total_squares=private.total_squares, value=private.value
-        ),
-    )
+    shown = release.shown(competition.release, scores.public.value, competitions.release_constants(competition))
+    return {**place, **asdict(scores.public), "shown": shown}, {**place, **asdict(scores.private)}
 
 
 def _stand(

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from unseen_server import storage
@@ -25,7 +26,7 @@ from unseen_server.core.release import Constants
 from unseen_server.core.sentences import say
 from unseen_server.core.splits import AnswerKey
 from unseen_server.db import queries
-from unseen_server.db.models import Announcement, AnswerKeyVersion, Competition
+from unseen_server.db.models import Announcement, AnswerKeyVersion, Competition, PrivateScore, Score
 from unseen_server.db.session import Database
 from unseen_server.services import audit, bundles, competitions, entries, reveal
 from unseen_server.services.accounts import Principal
@@ -233,8 +234,10 @@ def _apply(
     changes_something = bool(correction.labels_changed or correction.usage_changed)
     if changes_something:
         _replace_key(session, competition, correction, now)
-        for ref, one in scores.items():
-            session.add_all(entries.scored(competition, ref, one))
+        rows = [entries.scored(competition, ref, one) for ref, one in scores.items()]
+        if rows:
+            session.execute(insert(Score), [public for public, _ in rows])
+            session.execute(insert(PrivateScore), [private for _, private in rows])
         entries.all_stand_anew(session, competition)
         if competition.revealed_at is not None:
             reveal.write_anew(session, competition)
