@@ -19,6 +19,7 @@ from unseen_server.services.accounts import SERVER
 from unseen_server.services.bundles import DeclaredBaseline
 from unseen_server.services.grades import Grade, Gradebook
 from unseen_server.services.reveal import reveal
+from unseen_server.services.withdrawals import withdraw
 
 NAMES = (
     "=HYPERLINK(1)",
@@ -102,6 +103,13 @@ def test_a_late_file_is_worth_nothing(graded: Installation) -> None:
     reveal(graded.db, slug=graded.slug, principal=SERVER, now=graded.now)
     carol = by_name(graded)["carol"]
     assert (carol.team, carol.points, carol.public_score, carol.private_score) == ("Carol", 0.0, None, None)
+
+
+def test_a_withdrawn_file_is_worth_nothing(graded: Installation) -> None:
+    withdraw(graded.db, slug=graded.slug, ref=3, reason="copied", principal=graded.principal("teacher"), now=graded.now)
+    assert (by_name(graded)["alice"].points, by_name(graded)["alice"].final_refs) == (0.0, [])
+    end(graded)
+    assert {name: grade.points for name, grade in by_name(graded).items()} == {"alice": 0.0, "bob": 5.0, "carol": 0.0}
 
 
 def test_the_finals_are_the_chosen_ones_or_those_by_default(graded: Installation) -> None:

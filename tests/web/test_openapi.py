@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -276,8 +277,14 @@ def test_every_member_of_a_refusal_is_a_field_of_the_problem() -> None:
     assert members - set(wire.Problem.__struct_fields__) == set()
 
 
-def test_a_private_score_is_nowhere_but_in_ones_own_submissions(build: Build) -> None:
-    schemas = Described(build()).document["components"]["schemas"]
+def test_a_private_score_is_nowhere_but_in_ones_own_submissions_and_the_grade_book(build: Build) -> None:
+    document = Described(build()).document
+    schemas = document["components"]["schemas"]
     private = {name for name, schema in schemas.items() if "private_score" in json.dumps(schema.get("properties"))}
-    assert private == {"OwnSubmission", "NewSubmission"}
+    of_staff = {"Grade", "Baseline"}
+    assert private == {"OwnSubmission", "NewSubmission"} | of_staff
+    holders = [name for name, schema in schemas.items() if set(re.findall(r"schemas/(\w+)", str(schema))) & of_staff]
+    assert holders == ["Gradebook"]
+    served = [path for path, methods in document["paths"].items() if "Gradebook" in str(methods)]
+    assert served == ["/api/competitions/{slug}/grades"]
     assert schemas["NewSubmission"]["properties"]["private_score"]["type"] == "null"
