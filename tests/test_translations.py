@@ -19,6 +19,7 @@ SERVER = Path(unseen_server.__file__).parent
 # What stays as it is in Chinese: code, formats, names of programs and of measures.
 LATIN = {
     *("CSV", "CSV.", "MSE", "RMSE", "MAE", "R²", "ID", "JSON", "TOML", "ZIP", "UTF", "GB", "MB", "kB", "MiB", "URL"),
+    "of",  # between two numbers, where Chinese has a stroke
     *("Unseen", "Kaggle", "Canvas", "Moodle", "Excel", "pandas", "Python", "NumPy", "PostgreSQL", "SQLite", "Markdown"),
 }
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -28,12 +29,16 @@ HALF_WIDTH = re.compile(r"[\u4e00-\u9fff」）][,;:?!]|[,;:?!](?=[\u4e00-\u9fff�
 @cache
 def messages() -> dict[str, tuple[str, ...]]:
     """Every message that the code marks, by its singular: (singular,) or (singular, plural)."""
+    return {forms[0]: forms for forms in sorted(marked(), key=len)}
+
+
+@cache
+def marked() -> frozenset[tuple[str, ...]]:
     mappings = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["babel"]["mappings"]
     methods = [(mapping.pop("pattern"), mapping.pop("method")) for mapping in mappings]
     options = {pattern: mapping for (pattern, _), mapping in zip(methods, mappings, strict=True)}
     found = extract_from_dir(SERVER, methods, options, keywords={**DEFAULT_KEYWORDS, "N_": None, "say": None})
-    forms = [message if isinstance(message, tuple) else (message,) for _, _, message, _, _ in found]
-    return {each[0]: each for each in forms}
+    return frozenset(message if isinstance(message, tuple) else (message,) for _, _, message, _, _ in found)
 
 
 @cache
@@ -52,6 +57,13 @@ def _first(forms: object) -> str:
 
 def test_every_message_is_translated() -> None:
     assert sorted(message for message in messages() if not translations().get(message)) == []
+
+
+def test_a_singular_has_one_plural() -> None:
+    """A plural stands in the catalogue under its singular."""
+    singulars = [forms[0] for forms in marked() if len(forms) > 1]
+    assert {one for one in singulars if singulars.count(one) > 1} == set()
+    assert [forms[0] for forms in marked() if len(forms) == 1 and forms[0] in singulars] == []
 
 
 def test_nothing_is_translated_that_nobody_says() -> None:

@@ -151,7 +151,8 @@ def chinese(said: str) -> str:
 
 def refusals(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
     for each in kind.__subclasses__():
-        yield each
+        if hasattr(each, "code"):
+            yield each
         yield from refusals(each)
 
 
