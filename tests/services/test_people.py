@@ -115,6 +115,22 @@ def test_a_role_counts_from_the_next_request(installation: Installation) -> None
     assert installation.principal("alice").roles[1] == "student"
 
 
+def test_an_address_is_put_right_for_students_of_one_s_own_courses_alone(installation: Installation) -> None:
+    add_person(installation, "zed", email="zed@x.edu")
+    contact = {"email": "Alice@X.edu", "student_id": "B01"}
+    people.correct(installation.db, **place(installation, "alice"), **contact)
+    assert person(installation, "alice").email == "alice@x.edu"
+    with pytest.raises(Conflict, match="already belongs"):
+        people.correct(installation.db, **place(installation, "zed"), **contact)
+    add_person(installation, "outsider")  # who is in another course, too
+    assistant(installation, "tess")
+    for username in ("outsider", "tess"):
+        with pytest.raises(Forbidden):
+            people.correct(installation.db, **place(installation, username), email="", student_id="")
+    with pytest.raises(StaffOnly):
+        people.correct(installation.db, **place(installation, "alice", "tess"), **contact)
+
+
 def test_a_role_that_does_not_exist_is_refused(installation: Installation) -> None:
     with pytest.raises(BadRequest, match="not a role"):
         change_role(installation, "alice", "king")

@@ -85,6 +85,7 @@ PEOPLE = (
     Route("POST", "people.add", "staff", form={"username": "zoe", "display_name": "Zoe", "role": "student"}),
     Route("GET", "people.person", "staff"),
     Route("POST", "people.change_role", "instructor", form={"role": "assistant"}),
+    Route("POST", "people.correct", "instructor", form={"email": "alice@x.edu", "student_id": "B01"}),
     Route("POST", "people.take_out", "instructor", form={"confirm": "alice"}),
     Route("POST", "people.link", "staff"),
     Route("POST", "people.disable", "admin"),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from unseen_server.core.errors import Conflict, NotFound
+from unseen_server.core.errors import Conflict, Forbidden, NotFound
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Course, Enrolment, User
@@ -169,6 +169,50 @@ def change_role(
         if role != "instructor":
             _need_another_instructor(session, target, enrolment)
         accounts.enrol(session, user, target, role, now=now, actor=principal.username)
+
+
+def correct(
+    db: Database, *, course: str, username: str, email: str, student_id: str, principal: Principal, now: datetime
+) -> None:
+    """Put a student's address and student id right, as an instructor.
+
+    A password can be reset by mail, so whoever changes an address could sign in as this person: it is changed only for
+    students, and only where every course they are in has the asker on its staff.
+    """
+    with db.write() as session:
+        target = courses.instructed(session, course, principal)
+        user, _ = _changeable(session, target, username, principal)
+        if not principal.is_admin and not _is_student_of(session, principal, user):
+            raise Forbidden(
+                reason=say(
+                    "This person is on a staff, or in a course of somebody else. "
+                    "Ask whoever administers this server to change their address."
+                )
+            )
+        address = names.checked_email(email) if email else None
+        holder = queries.user_with_email(session, address) if address else None
+        if holder and holder.id != user.id:
+            raise Conflict(reason=say("The address {address} already belongs to another user.", address=address))
+        number = names.checked_text(student_id, say("A student id"), 64) if student_id else None
+        changed = [field for field, to in (("email", address), ("student_id", number)) if getattr(user, field) != to]
+        user.email, user.student_id = address, number
+        if changed:  # which, and not from what to what: those are personal data
+            audit.record(
+                session,
+                actor=principal.username,
+                action="user.correct",
+                subject=user.username,
+                now=now,
+                course=target,
+                changed=changed,
+            )
+
+
+def _is_student_of(session: Session, principal: Principal, user: User) -> bool:
+    return not user.is_admin and all(
+        enrolment.role == "student" and principal.is_staff_of(course.id)
+        for enrolment, course in queries.roles_of(session, user.id)
+    )
 
 
 def take_out(db: Database, *, course: str, username: str, principal: Principal, now: datetime) -> None:

@@ -63,6 +63,7 @@ ACTIONS: Mapping[str, str] = {
     "token.issue": N_("made a token"),
     "token.revoke": N_("revoked a token"),
     "user.add": N_("added a person"),
+    "user.correct": N_("corrected a person's address or student id"),
     "user.disable": N_("disabled an account"),
     "user.enable": N_("enabled an account"),
     "user.erase": N_("deleted a person's data"),

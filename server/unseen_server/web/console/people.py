@@ -72,6 +72,16 @@ def change_role(course: str, username: str) -> AnyResponse:
     return _done(course, username, say("The role is changed, from the next page they open."))
 
 
+@blueprint.post("/people/<username>/correct")
+def correct(course: str, username: str) -> AnyResponse:
+    typed = {name: request.form.get(name, "").strip() for name in ("email", "student_id")}
+    try:
+        people.correct(parts().db, course=course, username=username, **typed, principal=signed_in(), now=now())
+    except WRONG as refusal:
+        return _person(course, username, refusal)
+    return _done(course, username, say("Saved."))
+
+
 @blueprint.post("/people/<username>/remove")
 def take_out(course: str, username: str) -> AnyResponse:
     try:
@@ -136,6 +146,7 @@ def _person(
         link=link,
         address=addresses.welcome(link.secret) if link else None,
         can_mail=letters.can_be_sent(),
+        typed=request.form,
         refusal=refusal,
     )
     return page_reply(page, refusal)
