@@ -48,3 +48,10 @@ def test_an_archive_is_written_once(made: Installation, run: Run, tmp_path: Path
 def test_an_archive_is_for_its_owners_eyes(made: Installation, run: Run, tmp_path: Path) -> None:  # noqa: F811
     assert run("archive", made.slug, str(tmp_path / "term")).returncode == 0
     assert [path for path in (tmp_path / "term").rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+def test_the_pages_of_an_archive_can_be_in_the_other_language(made: Installation, run: Run, tmp_path: Path) -> None:  # noqa: F811
+    assert run("archive", made.slug, str(tmp_path / "term"), "--language", "zh-Hant").returncode == 0
+    page = (tmp_path / "term" / "index.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-Hant">' in page
+    assert "2026年12月7日" in page

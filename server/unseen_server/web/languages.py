@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, lru_cache, singledispatch
@@ -43,6 +45,7 @@ TAIWAN = Language(
 LANGUAGES: Mapping[str, Language] = {language.code: language for language in (ENGLISH, TAIWAN)}
 # Whoever reads any Chinese is better served by this one than by English.
 FAMILIES: Mapping[str, Language] = {"en": ENGLISH, "zh": TAIWAN}
+_spoken_here: ContextVar[Language] = ContextVar("spoken_here", default=ENGLISH)
 
 # What a value that is a word is called: phases, roles, tiers.
 WORDS = {
@@ -64,13 +67,23 @@ WORDS = {
 
 
 def current() -> Language:
-    """The language of this request; English where there is none."""
+    """The language of this request; where there is none, the one of `speaking`, else English."""
     if not has_request_context():
-        return ENGLISH
+        return _spoken_here.get()
     if "language" not in g:
         g.language = _asked_for()
     language: Language = g.language
     return language
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[Language]:
+    """Say everything in this language meanwhile, outside of a request."""
+    token = _spoken_here.set(LANGUAGES[code])
+    try:
+        yield _spoken_here.get()
+    finally:
+        _spoken_here.reset(token)
 
 
 def _asked_for() -> Language:
