@@ -82,3 +82,12 @@ def test_the_guards_that_are_named_exist() -> None:
     text = (TOP / "CONTRIBUTING.md").read_text()
     for path in re.findall(r"`(tests/[\w/]+\.py)`", text):
         assert (TOP / path).exists(), path
+
+
+def test_both_readmes_have_the_same_sections_commands_links_and_settings() -> None:
+    english, chinese = ((TOP / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-TW.md"))
+    assert list(commands(TOP / "README.md")) == list(commands(TOP / "README.zh-TW.md"))
+    for what in (r"^#+ ", r"^```", r"\]\((?!README)([^)]+)\)", r"`(UNSEEN_\w+|make [a-z-]+)", r"^(?:make|pip) \S+"):
+        assert sorted(re.findall(what, english, re.M)) == sorted(re.findall(what, chinese, re.M)), what
+    assert "](README.zh-TW.md)" in english
+    assert "](README.md)" in chinese
