@@ -12,6 +12,9 @@ from tests.installations import Build, Installation
 from tests.web.test_pages import address, browser, hidden, send, sign_in, upload
 from werkzeug.test import TestResponse
 
+from unseen_server.services import reveal
+from unseen_server.services.accounts import SERVER
+
 
 def press(client: FlaskClient, made: Installation, button: str, **fields: object) -> TestResponse:
     """Send a form of the team page and follow it."""
@@ -143,6 +146,17 @@ def test_the_list_reminds_of_what_is_near(build: Build) -> None:
     form = {"csrf_token": hidden(page, "csrf_token"), "ref": "1"}
     assert "are chosen" in client.post(address(made, "/submissions"), data=form, follow_redirects=True).text
     assert "not chosen yet" not in client.get("/competitions").text + client.get(address(made, "/submissions")).text
+
+
+def test_the_list_shows_the_final_rank_after_the_reveal_and_not_before(build: Build) -> None:
+    made = build()
+    client = browser(made)
+    upload(client, made, made.noisy(3.0))
+    made.pass_deadline()
+    sign_in(client, "dora")
+    assert "Final rank" not in client.get("/competitions").text
+    reveal.reveal(made.db, slug=made.slug, principal=SERVER, now=made.now)
+    assert re.search('Final rank</dt><dd><strong class="number">1<', client.get("/competitions").text)
 
 
 def test_somebody_without_a_course_is_led_to_the_join_code(build: Build) -> None:

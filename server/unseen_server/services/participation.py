@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from unseen_server.core.limits import Allowance
 from unseen_server.core.schedule import Phase
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Standing
+from unseen_server.db.models import Competition, PrivateStanding, Standing, Team
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, teams
 from unseen_server.services.accounts import Principal
@@ -21,10 +21,14 @@ REMINDED = timedelta(days=3)  # before the deadline
 
 @dataclass(frozen=True)
 class Place:
-    """`best` as it was shown. `choose_soon`: the deadline is near and the final submissions are still the default."""
+    """`best` as it was shown; `final_rank` is None until the reveal.
+
+    `choose_soon`: the deadline is near and the final submissions are still the default.
+    """
 
     limits: Allowance
     best: float | None
+    final_rank: int | None
     choose_soon: bool
     invited_by: list[str]
 
@@ -51,6 +55,15 @@ def _place(session: Session, competition: Competition, principal: Principal, now
     return Place(
         limits=allowance,
         best=standing.score if standing else None,
+        final_rank=_final_rank(session, competition, team),
         choose_soon=near and more_than_count and not (team and queries.selected_of_team(session, team.id)),
         invited_by=[host.name for _, host, _ in asking],
     )
+
+
+def _final_rank(session: Session, competition: Competition, team: Team | None) -> int | None:
+    """Asked of the database only once the competition is revealed."""
+    if competition.revealed_at is None or team is None:
+        return None
+    standing = session.get(PrivateStanding, team.id)
+    return standing.rank if standing else None
