@@ -41,6 +41,11 @@ def test_mail_needs_a_sender_and_a_public_address(missing: str) -> None:
         Config.from_environment({name: value for name, value in MAIL.items() if name != missing})
 
 
+def test_a_sender_is_an_address() -> None:
+    with pytest.raises(BadRequest, match="UNSEEN_MAIL_FROM"):
+        Config.from_environment({**MAIL, "UNSEEN_MAIL_FROM": "Unseen"})
+
+
 def test_single_sign_on_is_named_after_its_host_unless_it_has_a_name() -> None:
     unnamed = SingleSignOn("https://id.example.edu", "a", "b", "id.example.edu")
     assert Config.from_environment(OIDC).single_sign_on == unnamed

@@ -113,6 +113,8 @@ def _mail_server(environment: Mapping[str, str]) -> MailServer | None:
     if not sender or not environment.get("UNSEEN_PUBLIC_URL"):
         # the links in a mail must not lead where a request's Host header says
         raise BadRequest(reason="UNSEEN_SMTP_URL needs UNSEEN_MAIL_FROM and UNSEEN_PUBLIC_URL besides.")
+    if "@" not in sender:
+        raise BadRequest(reason="UNSEEN_MAIL_FROM should be an address, such as Unseen <unseen@example.edu>.")
     try:
         parts = urlsplit(url)
         port = parts.port or (465 if parts.scheme == "smtps" else 587)

@@ -163,6 +163,20 @@ def test_nobody_gets_a_link_for_somebody_who_may_do_more(
         for_(installation, "chief", by=by)
 
 
+@pytest.mark.parametrize("password", [None, PASSWORD])
+def test_putting_somebody_on_the_own_list_gives_no_power_over_them(
+    installation: Installation, password: str | None
+) -> None:
+    person(installation, "classmate", course="other", password=password)
+    person(installation, "classmate")
+    with pytest.raises(Forbidden):
+        for_(installation, "classmate", by="teacher")
+    assert for_(installation, "classmate", by="rival", course="other")
+    staff = installation.principal("teacher")
+    invited = links.invite_all(installation.db, course=COURSE, principal=staff, now=installation.now)
+    assert "classmate" not in {link.username for link in invited}
+
+
 def test_an_instructor_invites_new_staff_of_the_own_course_and_an_assistant_does_not(
     installation: Installation,
 ) -> None:

@@ -189,6 +189,14 @@ def test_an_answer_with_another_state_counts_for_nothing(made: Installation, pro
     assert refused(client, come_back(client, changed(provider.authorizes(begin(client), "s1"), state=state)))
 
 
+def test_attempts_that_were_broken_off_leave_room_for_the_next(made: Installation, provider: Provider) -> None:
+    client = made.client()
+    for _ in range(20):
+        begin(client, "/account")
+    assert len(client.get_cookie("unseen_notices").value) < 2000
+    assert enter(client, provider, "r1").status_code == 303
+
+
 def test_an_answer_counts_once(made: Installation, provider: Provider) -> None:
     client = made.client()
     back = provider.authorizes(begin(client), "s1")

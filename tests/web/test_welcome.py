@@ -76,6 +76,7 @@ def test_no_other_page_learns_the_link(made: Installation) -> None:
     for page in (made.client().get(f"/welcome/{issued(made, 'alice')}"), made.client().get("/welcome/dead")):
         assert page.headers["Referrer-Policy"] == "no-referrer"
         assert page.headers["Cache-Control"] == "private, no-store"
+        assert "next=" not in page.text
 
 
 def test_a_fault_does_not_write_the_link_into_the_log(

@@ -62,7 +62,8 @@ def issue_for(db: Database, *, course: str, username: str, principal: Principal,
 
     Whoever holds a link can become that person, so nobody gets one for people who may do more than themselves:
     resets are for students who are on no course's staff, and an invitation for somebody on a staff takes an
-    instructor of each of those courses.
+    instructor of each of those courses. Nor does it help to put somebody of another course on one's own list: links
+    are made by the staff of the course that a person came to first.
     """
     with db.write() as session:
         place = courses.course_named(session, course)
@@ -74,7 +75,12 @@ def issue_for(db: Database, *, course: str, username: str, principal: Principal,
                 advice=say("Add them to the course first."),
             )
         if not _may_issue(principal, user, queries.roles_of(session, user.id)):
-            raise Forbidden(reason=_WHO_INSTEAD)
+            raise Forbidden(
+                reason=say(
+                    "A link would let you sign in as this person, who is in other courses or may do more than you. "
+                    "Ask whoever administers this server for a link."
+                )
+            )
         purpose: Purpose = "reset" if user.password_hash else "invite"
         return _issue(session, user, purpose, now=now, actor=principal.username, course=place)
 
@@ -110,18 +116,13 @@ def forgotten(db: Database, *, name: str, address: str, now: datetime) -> Link |
 
 
 def _may_issue(principal: Principal, user: User, roles: Sequence[Row[Enrolment, Course]]) -> bool:
-    if user.is_admin:
+    first = min((enrolment for enrolment, _ in roles), key=lambda enrolment: enrolment.id)
+    if user.is_admin or not principal.is_staff_of(first.course_id):
         return False
     staffed = [enrolment.course_id for enrolment, _ in roles if enrolment.role != "student"]
     if user.password_hash and not principal.is_admin:
         return not staffed
     return all(principal.role_in(course_id) == "instructor" for course_id in staffed)
-
-
-_WHO_INSTEAD = say(
-    "A link would let you sign in as this person, who may do more than you. "
-    "Ask whoever administers this server: `unseen-server user reset NAME`."
-)
 
 
 def _issue(

@@ -56,6 +56,8 @@ def connect(app: Flask, provider: SingleSignOn) -> None:
 def start() -> AnyResponse:
     """To the provider. A link leads here and no form: a page's policy would hold up a form's way to another site."""
     client, back = _client(), here() + url_for("pages.sso.callback")
+    for earlier in [name for name in session if name.startswith("_state_sso_")]:
+        session.pop(earlier)  # left by attempts that were broken off; a cookie has little room
     session["sso_after"] = local_path(request.args.get("next"))
     try:
         _checked_issuer(client)
