@@ -128,7 +128,9 @@ def test_two_worlds_that_differ_in_private_labels_answer_alike(worlds: tuple[Ins
     for a, b in zip(everything_a_student_can_ask(one), everything_a_student_can_ask(two), strict=True):
         assert as_seen(a) == as_seen(b)
         seen.append((a.request.path, a.status_code))
+        drawn |= b'class="curve ' in a.data
     assert len(seen) > 100
+    assert drawn  # the chart of public scores was among them
     for path in ("/api/submissions/1", "/api/submissions/1/file", *(f"/competitions/lecture/{p}" for p in OWN_PAGES)):
         assert (path, 200) in seen
 
