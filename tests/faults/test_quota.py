@@ -16,7 +16,9 @@ from sqlalchemy import text
 from tests.installations import Installation, install, make_folder, serving
 
 from unseen_server.config import Config
-from unseen_server.services import accounts
+from unseen_server.services import accounts, extensions
+from unseen_server.services.accounts import SERVER
+from unseen_server.services.extensions import Wanted
 
 AT_ONCE = 8
 LIMIT = 3
@@ -73,3 +75,17 @@ def test_the_same_key_sent_many_times_at_once_counts_once(crowded: Installation)
 
         replies = set(pool.map(send, range(AT_ONCE)))
     assert [status for status, _ in replies] == [201]
+
+
+@pytest.mark.slow
+def test_the_extended_limit_is_as_exact_under_parallel_uploads(crowded: Installation) -> None:
+    content, extra = crowded.file(50.0), 2
+    with serving(crowded, processes=2) as server, httpx2.Client() as client, ThreadPoolExecutor(AT_ONCE) as pool:
+        url = f"{server.url}/api/competitions/{crowded.slug}/submissions"
+        for trial in range(5):
+            wanted = Wanted(f"student{trial}", extra=extra, reason="a fault of the server")
+            place = {"slug": crowded.slug, "principal": SERVER, "now": datetime.now(UTC)}
+            extensions.grant(crowded.db, wanted=wanted, **place)
+            token = crowded.token(f"student{trial}")
+            statuses = Counter(pool.map(lambda _: upload(client, url, content, token), range(AT_ONCE)))  # noqa: B023
+            assert statuses == {201: LIMIT + extra, 429: AT_ONCE - LIMIT - extra}, f"trial {trial}"

@@ -22,8 +22,8 @@ from unseen_server.services import baselines, bundles, competitions, launching
 from unseen_server.services import rescore as rescoring
 from unseen_server.services.accounts import SERVER
 from unseen_server.services.bundles import DeclaredBaseline
+from unseen_server.services.keys import KeyRing, LoadedKey
 from unseen_server.services.rescore import Rescored
-from unseen_server.services.submit import submit
 
 Row = dict[str, str]
 
@@ -307,19 +307,23 @@ def test_only_instructors_of_the_course_correct_answers(busy: Installation) -> N
             correct(busy, shifted(busy), who)
 
 
-def test_a_file_sent_meanwhile_is_scored_by_the_corrected_key(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The answers change between scoring and storing: the upload notices and scores once more."""
-    reading = submit.__globals__["read_predictions"]
+class OvertakenKeys(KeyRing):
+    """Keys whose answers are corrected as soon as somebody has read the first version."""
 
-    def read_and_be_overtaken(*arguments: Any) -> Any:
-        predictions = reading(*arguments)
-        if competition(installation).key_version == 1:
-            correct(installation, shifted(installation))
-        return predictions
+    def __init__(self, made: Installation) -> None:
+        super().__init__(made.db)
+        self.made = made
 
-    monkeypatch.setitem(submit.__globals__, "read_predictions", read_and_be_overtaken)
+    def of(self, competition: models.Competition) -> LoadedKey:
+        key = super().of(competition)
+        if key.version == 1:
+            self.made.keys = KeyRing(self.made.db)
+            correct(self.made, shifted(self.made))
+        return key
+
+
+def test_a_file_sent_meanwhile_is_scored_by_the_corrected_key(installation: Installation) -> None:
+    installation.keys = OvertakenKeys(installation)
     receipt = send(installation, installation.file(50.0))
     assert [row[0] for row in numbers(installation, 2)] == [receipt.ref]
     assert numbers(installation, 1) == []
@@ -329,9 +333,17 @@ def test_a_file_sent_meanwhile_is_scored_by_the_corrected_key(
     assert well(installation)
 
 
-def test_a_file_that_comes_while_others_are_scored_is_not_forgotten(
-    busy: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_baseline_added_meanwhile_is_scored_by_the_corrected_key(installation: Installation) -> None:
+    place = {"slug": installation.slug, "principal": SERVER, "now": installation.now}
+    declared, content = DeclaredBaseline("Mean", "simple", "mean.csv"), installation.file(50.0)
+    keys = OvertakenKeys(installation)
+    baselines.add(installation.db, keys, declared=declared, content=content, **place)
+    key = installation.keys.of(competition(installation)).answers
+    value = np.mean(((key.labels - 50.0) ** 2)[key.usage == 1])
+    assert numbers(installation, 2)[0][4] == pytest.approx(value, rel=1e-12)
+
+
+def test_a_file_that_comes_while_others_are_scored_is_not_forgotten(busy: Installation) -> None:
     counted: list[int] = []
 
     def progress(done: int, total: int) -> None:

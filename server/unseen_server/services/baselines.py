@@ -96,10 +96,15 @@ def add(
     """Read, score and place one baseline; raises BadFile as a student's upload would."""
     with db.read() as session:
         competition = competitions.instructed(session, slug, principal, now)
-    key = keys.of(competition)
-    with db.write() as session:
-        competition = queries.locked_competition(session, competition.id, exclusively=False)
-        return place(session, competition, key, declared=declared, content=content, actor=principal.username, now=now)
+    while True:
+        key = keys.of(competition)
+        with db.write() as session:
+            competition = queries.locked_competition(session, competition.id, exclusively=False)
+            if competition.key_version != key.version:
+                continue  # the labels were corrected meanwhile: score again
+            return place(
+                session, competition, key, declared=declared, content=content, actor=principal.username, now=now
+            )
 
 
 def place(
