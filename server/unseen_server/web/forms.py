@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Response, flash, make_response, request
@@ -32,6 +34,23 @@ def need_typed(word: str, field: str = "confirm") -> None:
     """BadRequest unless the person typed this word, so that nothing that cannot be undone happens by one click."""
     if request.form.get(field, "").strip() != word:
         raise BadRequest(reason=say("Nothing was changed. Type “{word}” to confirm that you mean it.", word=word))
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A file that came with a form."""
+
+    name: str
+    content: bytes
+
+
+def sent_file(field: str = "file") -> SentFile | None:
+    """The file chosen in a form, or None; what it was spooled to is closed."""
+    sent = request.files.get(field)
+    if sent is None or not sent.filename:
+        return None
+    with closing(sent):
+        return SentFile(sent.filename, sent.read())
 
 
 def whole_number(text: str, label: Sentence, most: int) -> int:

@@ -12,7 +12,7 @@ from unseen_server.core.sentences import say
 from unseen_server.services import baselines, competitions
 from unseen_server.services.bundles import TIERS, DeclaredBaseline
 from unseen_server.web.context import now, parts, signed_in
-from unseen_server.web.forms import need_typed, notice, page_reply
+from unseen_server.web.forms import need_typed, notice, page_reply, sent_file
 
 blueprint = Blueprint("baselines", __name__)
 
@@ -26,13 +26,12 @@ def listing(slug: str) -> AnyResponse:
 
 @blueprint.post("/competitions/<slug>/baselines")
 def add(slug: str) -> AnyResponse:
-    sent = request.files.get("file")
+    sent = sent_file()
     try:
-        if sent is None or not sent.filename:
+        if sent is None:
             raise BadRequest(reason=say("Choose the file of predictions first."))
-        declared = DeclaredBaseline(**_typed(), file=sent.filename)
-        content = sent.read()
-        baselines.add(parts().db, parts().keys, declared=declared, content=content, **_place(slug))
+        declared = DeclaredBaseline(**_typed(), file=sent.name)
+        baselines.add(parts().db, parts().keys, declared=declared, content=sent.content, **_place(slug))
     except WRONG as refusal:
         return _listing(slug, refusal)
     notice(say("The baseline “{name}” stands on the board.", name=declared.name))

@@ -20,7 +20,7 @@ from unseen_server.services.courses import StaffedCourse
 from unseen_server.services.drafting import Wanted
 from unseen_server.services.held import Held
 from unseen_server.web.context import now, parts, signed_in
-from unseen_server.web.forms import notice, page_reply, time_text, whole_number
+from unseen_server.web.forms import notice, page_reply, sent_file, time_text, whole_number
 
 blueprint = Blueprint("wizard", __name__)
 
@@ -37,17 +37,16 @@ def start(course: str) -> AnyResponse:
 @blueprint.post("/courses/<course>/competitions/new")
 def upload(course: str) -> AnyResponse:
     """A zip is a whole competition; a table is kept until the next page says what to make of it."""
-    home, sent = _instructed(course), request.files.get("file")
+    home, sent = _instructed(course), sent_file()
     try:
-        if sent is None or not sent.filename:
+        if sent is None:
             raise BadRequest(reason=say("Choose a file first: a CSV, or a competition's folder as a zip."))
-        content = sent.read()
-        if content.startswith(ZIP):
-            bundle = bundles.read_zip(content)
+        if sent.content.startswith(ZIP):
+            bundle = bundles.read_zip(sent.content)
             made = launching.create(parts().db, bundle, course=home.slug, principal=signed_in(), now=now())
             return _made(made)
-        drafting.columns(Held("", sent.filename, content))
-        name = held.keep(parts().db, file_name=sent.filename, content=content, principal=signed_in(), now=now())
+        drafting.columns(Held("", sent.name, sent.content))
+        name = held.keep(parts().db, file_name=sent.name, content=sent.content, principal=signed_in(), now=now())
     except WRONG as refusal:
         return _start(course, refusal)
     return redirect(url_for(".describe", course=course, name=name), 303)
