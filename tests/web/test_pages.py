@@ -239,7 +239,7 @@ def test_a_hostile_name_is_only_a_name(build: Build, name: str) -> None:
     made = build()
     client = browser(made, display_name=name)
     receipt = upload(client, made, made.noisy(2.0), message=name).text
-    for path in (address(made, "/leaderboard"), address(made, "/submissions"), "/account"):
+    for path in (*(address(made, name) for name in ("/leaderboard", "/submissions", "/team")), "/account"):
         page = client.get(path).text + receipt
         assert "<script>" not in page
         assert "<img" not in page
