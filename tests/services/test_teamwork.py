@@ -99,7 +99,7 @@ def test_an_invited_student_joins_with_what_they_have_submitted(installation: In
     ]
     assert used_today(installation, "bob") == 2
     found = doctor.examine(installation.config, installation.db)
-    assert all(finding.ok for finding in found if finding.what.startswith(("standings", "references")))
+    assert all(finding.ok for finding in found if str(finding.what).startswith(("standings", "references")))
 
 
 def test_receipts_and_repeated_requests_stay_as_they_were(installation: Installation) -> None:
