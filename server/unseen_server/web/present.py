@@ -91,16 +91,16 @@ def markdown(text: str) -> Markup:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
         elif token.type == "table_open":
-            token.attrs = {"tabindex": "0"}  # a wide one scrolls, by keyboard too
+            token.attrs = {"tabindex": "0"}  # a wide one scrolls, by keyboard too, as code does
         elif token.type in ("th_open", "td_open") and "style" in token.attrs:
             # alignment as a class: the page's policy allows no style of its own
             token.attrs = {"class": str(token.attrs["style"]).removeprefix("text-align:")}
-    html = _parser.renderer.render(tokens, _parser.options, {})
+    html = _parser.renderer.render(tokens, _parser.options, {}).replace("<pre>", '<pre tabindex="0">')
     return Markup(  # noqa: S704 - cleaned in the same breath
         nh3.clean(
             html,
             tags=_TAGS,
-            attributes={"a": {"href", "title"}, "ol": {"start"}, "table": {"tabindex"}},
+            attributes={"a": {"href", "title"}, "ol": {"start"}, "table": {"tabindex"}, "pre": {"tabindex"}},
             allowed_classes={"th": _ALIGNED, "td": _ALIGNED},
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer",
