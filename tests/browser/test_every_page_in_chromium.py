@@ -1,4 +1,4 @@
-"""Every page there is, in a real browser: in both languages, accessible, and on a phone nowhere wider than the screen."""
+"""Every page there is, in a real browser: in both languages, accessible, and on a phone no wider than the screen."""
 
 from __future__ import annotations
 
