@@ -45,6 +45,8 @@ from unseen_server.db.models import (
 
 VALUES_AT_ONCE = 5000
 
+Ts = TypeVarTuple("Ts")  # the columns of a question that another one builds on
+
 # people and courses
 
 
@@ -549,18 +551,22 @@ def finalists(
 def public_places(
     session: Session, competition_id: int, direction: str, limit: int | None = None
 ) -> Sequence[Row[int, bool, float | None]]:
-    """Who has a score, best first, ties to teams before baselines and then to the earlier (core/ranking.board).
+    """The public board without its names.
 
     It reads one standing per team and never a submission, so it costs the same however much was submitted.
     """
+    columns = select(Standing.team_id, Standing.ranked, Standing.score)
+    return session.execute(_on_the_public_board(columns, competition_id, direction).limit(limit)).all()
+
+
+def _on_the_public_board(chosen: Select[*Ts], competition_id: int, direction: str) -> Select[*Ts]:
+    """Who has a score, best first, ties to teams before baselines and then to the earlier (core/ranking.board)."""
     score = Standing.score.asc() if direction == "lower" else Standing.score.desc()
-    return session.execute(
-        select(Standing.team_id, Standing.ranked, Standing.score)
-        .join(Team, Team.id == Standing.team_id)
+    return (
+        chosen.join(Team, Team.id == Standing.team_id)
         .where(Standing.competition_id == competition_id, _is_a_number(Standing.score), Team.kind != "staff")
         .order_by(score, Standing.ranked.desc(), Standing.submission_id)
-        .limit(limit)
-    ).all()
+    )
 
 
 def private_places(
@@ -635,33 +641,17 @@ def shown_over_time(
     ).all()
 
 
-def public_board(
-    session: Session, competition_id: int, direction: str, limit: int | None = None
-) -> Sequence[Row[Standing, Team]]:
-    """Who has a score, best first, ties to teams before baselines and then to the earlier (core/ranking.board).
-
-    It reads one standing per team and never a submission, so it costs the same however much was submitted.
-    """
-    score = Standing.score.asc() if direction == "lower" else Standing.score.desc()
-    return session.execute(
-        select(Standing, Team)
-        .join(Team, Team.id == Standing.team_id)
-        .where(Standing.competition_id == competition_id, Standing.score.is_not(None), Team.kind != "staff")
-        .order_by(score, Standing.ranked.desc(), Standing.submission_id)
-        .limit(limit)
-    ).all()
+def public_board(session: Session, competition_id: int, direction: str) -> Sequence[Row[Standing, Team]]:
+    return session.execute(_on_the_public_board(select(Standing, Team), competition_id, direction)).all()
 
 
-def private_board(
-    session: Session, competition_id: int, limit: int | None = None
-) -> Sequence[Row[PrivateStanding, Standing, Team]]:
+def private_board(session: Session, competition_id: int) -> Sequence[Row[PrivateStanding, Standing, Team]]:
     return session.execute(
         select(PrivateStanding, Standing, Team)
         .join(Team, Team.id == PrivateStanding.team_id)
         .join(Standing, Standing.team_id == PrivateStanding.team_id)
         .where(PrivateStanding.competition_id == competition_id)
         .order_by(PrivateStanding.position)
-        .limit(limit)
     ).all()
 
 
@@ -672,7 +662,10 @@ def teams_ahead(session: Session, competition_id: int, direction: str, score: fl
     return (
         session.scalar(
             select(func.count()).where(
-                Standing.competition_id == competition_id, Standing.ranked.is_(True), or_(better, earlier)
+                Standing.competition_id == competition_id,
+                Standing.ranked.is_(True),
+                _is_a_number(Standing.score),
+                or_(better, earlier),
             )
         )
         or 0
@@ -683,16 +676,11 @@ def ranked_teams(session: Session, competition_id: int) -> int:
     return (
         session.scalar(
             select(func.count()).where(
-                Standing.competition_id == competition_id, Standing.ranked.is_(True), Standing.score.is_not(None)
+                Standing.competition_id == competition_id, Standing.ranked.is_(True), _is_a_number(Standing.score)
             )
         )
         or 0
     )
-
-
-def entries_counted(session: Session, competition_id: int) -> int:
-    """The sum of all teams' entries: grows with every submission that can change the board, and with nothing else."""
-    return session.scalar(select(func.sum(Standing.entries)).where(Standing.competition_id == competition_id)) or 0
 
 
 def board_state(session: Session, slug: str) -> Row[Competition, int] | None:
@@ -905,7 +893,6 @@ def deeds_to_submission(session: Session, competition_id: int, ref: int) -> Sequ
 
 # submissions as the staff see them
 
-Ts = TypeVarTuple("Ts")
 ReceivedRow = Row[Submission, Team, User, Score, PrivateScore]  # the user is None where a baseline has none
 
 
