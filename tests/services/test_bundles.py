@@ -413,7 +413,17 @@ def test_a_labelled_csv_becomes_a_competition_that_is_ready(tmp_path):
     assert (bundle.settings.slug, bundle.settings.title) == ("lecture-length", "Lecture length")
     assert (len(bundle.key.ids), bundle.key.n_public, bundle.key.n_private) == (60, 30, 30)
     assert read_bundle(tmp_path / "Lecture length!").settings == bundle.settings
-    assert {path.name for path in (tmp_path / "Lecture length!").iterdir()} == set(FOLDER) - {"overview.zh-Hant.md"}
+    translated = {f"{name}.zh-Hant.md" for name in ("overview", "rules", "data")}
+    assert {path.name for path in (tmp_path / "Lecture length!").iterdir()} == set(FOLDER) | translated
+
+
+def test_the_pages_say_the_same_in_every_language(tmp_path):
+    pages = make(tmp_path).pages
+    for name in ("overview", "rules", "data"):
+        english, chinese = pages[name, "en"], pages[name, "zh-Hant"]
+        assert re.search(r"[\u4e00-\u9fff]", chinese)
+        assert set(re.findall(r"`[^`]+`|\d+", english)) == set(re.findall(r"`[^`]+`|\d+", chinese))
+        assert english.count("\n|") == chinese.count("\n|")
 
 
 def test_every_row_ends_in_exactly_one_place_with_its_fields_untouched(tmp_path):
@@ -701,7 +711,9 @@ def test_test_rows_that_stand_in_train_are_counted(tmp_path):
     train, test = (rows_of(tmp_path / "Lecture length!" / f"{name}.csv") for name in ("train", "test"))
     for row, twin in zip(test[1:8], train[1:], strict=False):
         row[1:] = twin[1:-1]
-    assert "7 of 450 test rows" in str(finding(check_bundle(changed(tmp_path, bundle, test=test), NOW), "twins").message)
+    assert "7 of 450 test rows" in str(
+        finding(check_bundle(changed(tmp_path, bundle, test=test), NOW), "twins").message
+    )
 
 
 def test_a_deadline_in_the_past_is_a_warning(tmp_path):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from unseen_server.core.metrics import METRICS, Metric
 from unseen_server.core.schedule import local, local_to_utc
 from unseen_server.core.sentences import say
 from unseen_server.core.splits import PUBLIC, TRAINING, split
+from unseen_server.services.bundles import page_texts
+from unseen_server.services.bundles.page_texts import Texts
 from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.bundles.reading import SOLUTION, Bundle, mean_of, read_files
 from unseen_server.services.bundles.settings import FILE
@@ -357,77 +360,34 @@ late_submissions = true
 
 
 def _pages(parts: _Parts, title: str, metric: Metric) -> dict[str, str]:
-    values = {
+    """Overview, rules and data, in every language."""
+    return {
+        name: page.format(**_values(parts, title, metric, texts))
+        for texts in page_texts.LANGUAGES
+        for name, page in texts.pages.items()
+    }
+
+
+def _values(parts: _Parts, title: str, metric: Metric, texts: Texts) -> dict[str, Any]:
+    direction = texts.lower if metric.direction == "lower" else texts.higher
+    return {
         "title": title,
         "target": _code(parts.target),
         "id": _code(parts.id_column),
-        "metric": f"{metric.title}, {metric.direction} is better",
+        "metric": direction.format(metric=metric.title),
         "n_train": len(parts.train),
         "n_test": len(parts.test),
-        "columns": "\n".join(_column_line(parts, place) for place in range(len(parts.features))),
-    }
-    return {
-        "overview.md": _OVERVIEW.format(**values),
-        "rules.md": _RULES.format(**values),
-        "data.md": _DATA.format(**values),
+        "columns": "\n".join(_column_line(parts, place, texts) for place in range(len(parts.features))),
     }
 
 
-def _column_line(parts: _Parts, place: int) -> str:
+def _column_line(parts: _Parts, place: int, words: Texts) -> str:
     """One row of the table of columns, from the training rows alone."""
     texts = [row[1 + place] for row in parts.train]
     present = [text for text in texts if text.strip()]
-    kind = "number" if present and all(is_number(text.strip()) for text in present) else "text"
+    kind = words.number if present and all(is_number(text.strip()) for text in present) else words.text
     return f"| {_code(parts.features[place])} | {kind} | {len(set(present))} | {len(texts) - len(present)} |"
 
 
 def _code(text: str) -> str:
     return "`" + text.replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
-
-
-_OVERVIEW = """\
-# {title}
-
-Predict {target} for {n_test} rows whose true values nobody sees until the end. {n_train} rows with their true values
-are there to learn from.
-
-**Score:** {metric}. Every submission is scored at once on the *public* part of the test rows, and the
-leaderboard shows that score. The *private* part decides in the end; its scores stay hidden until the reveal. Which row
-belongs to which part is secret.
-
-So a good place on the public leaderboard is a hint and not the result: the more often a model is chosen by its public
-score, the less that score says. Cut a validation set of your own from the training rows and trust that.
-
-**To begin:** download the files, fill the column {target} of `sample_submission.csv` with your predictions,
-and submit.
-"""
-
-_RULES = """\
-# Rules
-
-- Each team may submit a limited number of files a day. The number left and the time it resets stand beside every
-  upload. A file that is refused for a mistake in it costs no submission.
-- Before the deadline, choose the submissions that should count on the private leaderboard. If you choose none, those
-  with the best public scores count. The private leaderboard shows the best of them.
-- Equal scores rank by time: the earlier submission stands first.
-- Predict with a model, from the data given here. Looking up or asking for the true values of test rows is cheating, and
-  so is using a second account to submit more.
-- You may discuss ideas with other teams. Files of predictions and the code that makes them stay within your team,
-  unless the course says otherwise.
-"""
-
-_DATA = """\
-# Data
-
-| file | what it holds |
-|---|---|
-| `train.csv` | {n_train} rows: {id}, the columns below, and the true value of {target} |
-| `test.csv` | {n_test} rows: {id} and the same columns, without {target} |
-| `sample_submission.csv` | a file as it should be submitted: {id} and {target}, here the mean of the training rows |
-
-Rows are in random order, and an {id} is only a name. Submit one row for each {id} of `test.csv`, in any order.
-
-| column | kind | different values in `train.csv` | empty in `train.csv` |
-|---|---|---|---|
-{columns}
-"""
