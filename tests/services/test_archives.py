@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import re
 import zipfile
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import select
 from tests.installations import NOON, Installation
+from tests.services.test_end import choose
 from tests.services.test_submit import send
 from tests.web.test_pages import place_baseline
 
@@ -31,18 +33,30 @@ SECRETS = {
 MESSAGE, FILE_NAME = "my secret message", "quirrels-model.csv"
 
 
+def packed(content: bytes) -> bytes:
+    """As gzip packs a file: with the file's name inside."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(FILE_NAME, "wb", fileobj=buffer, mtime=0) as file:
+        file.write(content)
+    return buffer.getvalue()
+
+
 @pytest.fixture
 def term(installation: Installation) -> Installation:
-    """A term that is over: three students with known names, a message, a baseline, and the reveal."""
+    """A term that is over: three students, messages, a packed file that tells its own name, a choice, the reveal."""
     with installation.db.write() as session:
         for username, (name, email, student_id) in SECRETS.items():
             user = session.scalars(select(User).where(User.username == username)).one()
             user.display_name, user.email, user.student_id = name, email, student_id
     for n, who in enumerate(SECRETS):
-        upload = installation.upload(installation.noisy(2.0 + n, n), message=MESSAGE, name=FILE_NAME)
+        content, name = installation.noisy(2.0 + n, n), FILE_NAME
+        if who == "carol":
+            content, name = packed(content), FILE_NAME + ".gz"
+        upload = installation.upload(content, message=MESSAGE, name=name)
         place = {"slug": installation.slug, "principal": installation.principal(who), "received_at": NOON}
         submit(installation.db, installation.keys, upload=upload, **place)
     place_baseline(installation, "Line", "medium")
+    choose(installation, 1)
     installation.pass_deadline()
     reveal(installation.db, slug=installation.slug, principal=installation.principal("teacher"), now=installation.now)
     return installation
@@ -153,7 +167,9 @@ def test_without_names_the_files_still_say_what_was_predicted(term: Installation
     named = archive(term)
     for row in table(named["submissions.csv"]):
         other = next(one for one in table(hidden["submissions.csv"]) if one["ref"] == row["ref"])
-        before, after = table(named[row["file"]]), table(hidden[other["file"]])
+        sent = named[row["file"]]
+        before = table(gzip.decompress(sent) if row["file"].endswith(".gz") else sent)
+        after = table(hidden[other["file"]])
         id_column, target = before[0].keys()
         assert {one[id_column]: float(one[target]) for one in before} == {
             one[id_column]: float(one[target]) for one in after
