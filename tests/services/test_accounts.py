@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
@@ -202,12 +203,14 @@ def test_a_visitor_makes_an_account_and_is_a_student(installation: Installation)
 
 def test_somebody_signed_in_joins_once(installation: Installation) -> None:
     code, outsider = opened(installation), principal_of(installation, "outsider")
+    together = Barrier(8)
 
     def join(_: int) -> str:
+        together.wait()
         return joining.join(installation.db, code=code, principal=outsider, address=ADDRESS, now=installation.now)
 
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(join, range(4))) == {"Machine learning"}
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(join, range(8))) == {"Machine learning"}
     assert role_of(installation, "outsider") == {COURSE: "student", "other": "student"}
 
 

@@ -233,8 +233,9 @@ def test_everybody_without_a_password_is_invited_but_for_those_above(installatio
 # forgotten
 
 
-def forgotten(made: Installation, name: str, address: str = "there") -> links.Link | None:
-    return links.forgotten(made.db, name=name, address=address, now=made.now)
+def forgotten(made: Installation, name: str) -> links.Link | None:
+    links.note_request(made.db, name=name, address="there", now=made.now)
+    return links.forgotten(made.db, name, made.now)
 
 
 def test_a_forgotten_password_is_found_by_name_and_by_address(installation: Installation) -> None:

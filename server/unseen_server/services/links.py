@@ -97,10 +97,10 @@ def invite_all(db: Database, *, course: str, principal: Principal, now: datetime
         ]
 
 
-def forgotten(db: Database, *, name: str, address: str, now: datetime) -> Link | None:
-    """A reset for whoever has this name or e-mail; None where no mail can reach them. The caller answers both alike.
+def note_request(db: Database, *, name: str, address: str, now: datetime) -> None:
+    """Somebody at a network address says that they forgot the password of `name`; TooManyAttempts where that is often.
 
-    It takes as long in both cases: one transaction that writes.
+    Whether there is such a person makes no difference here.
     """
     limits = {
         f"forgot name:{names.key_of(name)[:100]}": FORGOTTEN_BY_NAME,
@@ -109,6 +109,11 @@ def forgotten(db: Database, *, name: str, address: str, now: datetime) -> Link |
     with db.write() as session:
         attempts.refuse_too_many(session, limits, now)
         attempts.count(session, limits, now)
+
+
+def forgotten(db: Database, name: str, now: datetime) -> Link | None:
+    """A reset for whoever has this name or e-mail; None where no mail can reach them."""
+    with db.write() as session:
         user = queries.user_by_name_or_email(session, names.key_of(name), name.strip().lower())
         if user is None or user.email is None or user.disabled_at:
             return None

@@ -102,10 +102,9 @@ def _found_by_email(session: Session, user: User, identity: Identity, now: datet
                 "Sign in with your password, then link this sign-in on your account page."
             )
         )
-    if not user.disabled_at:
-        user.password_hash = None
-        accounts.revoke_everything(session, user, now)
-        _link(session, user, identity, now)
+    user.password_hash = None
+    accounts.revoke_everything(session, user, now)
+    _link(session, user, identity, now)
     return user
 
 

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from flask import g
+from flask import copy_current_request_context, g
 
 from unseen_server.config import MailServer
-from unseen_server.core.errors import Unreachable
+from unseen_server.core.errors import Refusal, Unreachable
 from unseen_server.core.schedule import Moment
 from unseen_server.core.sentences import Sentence, say
-from unseen_server.services import mail
+from unseen_server.services import links, mail
 from unseen_server.services.links import Link
 from unseen_server.services.mail import Letter
 from unseen_server.web import addresses, languages
@@ -26,30 +26,28 @@ def can_be_sent() -> bool:
     return parts().config.mail is not None
 
 
-def send(links: Sequence[Link]) -> list[str]:
+def send(made: Sequence[Link]) -> list[str]:
     """Mail each link to whom it is for; returns the user names that no mail reached, for lack of an address or of luck.
 
     Raises Unreachable where the mail server takes nothing.
     """
-    server, letters = _server(), {link.email: _letter(link, link.email) for link in links if link.email}
+    server, letters = _server(), {link.email: _letter(link, link.email) for link in made if link.email}
     refused = set(mail.send(server, list(letters.values())))
-    return [link.username for link in links if not link.email or link.email in refused]
+    return [link.username for link in made if not link.email or link.email in refused]
 
 
-def send_soon(link: Link) -> None:
-    """The same for one, after the reply: how long it takes must not tell anybody whether there was a mail to send."""
-    if link.email:
-        letter = _letter(link, link.email)
-        threading.Thread(target=_send_quietly, args=(_server(), letter)).start()
+def send_reset_soon(name: str) -> None:
+    """Mail a reset to whoever has this name or address, after the reply, which then tells nothing even by its time."""
+    threading.Thread(target=copy_current_request_context(_send_reset), args=(name,)).start()
 
 
-def _send_quietly(server: MailServer, letter: Letter) -> None:
+def _send_reset(name: str) -> None:
     try:
-        refused = mail.send(server, [letter])
-    except Unreachable:
-        return  # services/mail wrote down why
-    if refused:
-        log.warning("the mail server does not accept an address that asked for another password")
+        link = links.forgotten(parts().db, name, now())
+        if link and send([link]):
+            log.warning("the mail server does not accept an address to which a reset should go")
+    except Refusal as refusal:
+        log.warning("a reset was not sent: %s", refusal)
 
 
 def _server() -> MailServer:

@@ -64,11 +64,10 @@ def ask_for_link() -> AnyResponse:
         return _forgot()
     name = names.without_controls(request.form.get("name", ""))
     try:
-        link = links.forgotten(parts().db, name=name, address=address(), now=now())
+        links.note_request(parts().db, name=name, address=address(), now=now())
     except TooManyAttempts as refusal:
         return _forgot(name, refusal)
-    if link:
-        letters.send_soon(link)
+    letters.send_reset_soon(name)
     return _forgot(name, asked=True)
 
 
