@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
 from tests.crowd import gather
-from tests.installations import NOON, Build, Installation
+from tests.installations import NOON, Build, Installation, install, make_folder, new_sqlite
 from tests.web.test_pages import address, browser, place_baseline, rows_of, send, upload
 
+from unseen_server.config import Config
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Score, Submission, Team, User
 from unseen_server.services import reveal, standings
@@ -172,6 +175,15 @@ def test_an_empty_board_says_what_the_phase_means_for_it(build: Build) -> None:
     assert "The first file takes the lead." in board(made)
     made.pass_deadline()
     assert "Nobody submitted in time" in board(made)
+
+
+def test_a_board_that_is_not_open_to_all_is_for_its_staff_alone(build: Build) -> None:
+    for made, launched in ((build(launched=False), False), (build(), True)):
+        if launched:
+            with made.db.write() as session:
+                session.scalars(select(Competition)).one().removed_at = made.now
+        for who, status in ((None, 404), ("alice", 404), ("rival", 404), ("teacher", 200)):
+            assert made.client(who).get(address(made, "/leaderboard")).status_code == status, who
 
 
 # rows that are broken
@@ -335,6 +347,14 @@ def test_a_link_to_a_competition_describes_it(build: Build) -> None:
         assert 'content="MSE, lower is better. 2 teams. Deadline 2026-12-07 23:59 Asia/Taipei."' in head
         assert '<meta property="og:type" content="website">' in head
         assert "og:url" not in head
+
+
+def test_the_address_of_a_link_is_the_configured_one(tmp_path: Path, sqlite_template: Path) -> None:
+    with new_sqlite(tmp_path, sqlite_template) as url:
+        config = Config(home=tmp_path, database_url=url, public_url="https://unseen.example.edu")
+        with closing(install(config, make_folder(tmp_path))) as made:
+            page = board(made, "?page=2&q=x")
+    assert '<meta property="og:url" content="https://unseen.example.edu/competitions/lecture/leaderboard">' in page
 
 
 def test_the_projector_shows_twenty_rows_and_nobody_as_its_own(crowded: Installation) -> None:
