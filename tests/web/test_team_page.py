@@ -220,6 +220,23 @@ def test_a_receipt_says_how_the_rank_moved_and_when_the_day_ends_on_both_clocks(
     assert "Left today" not in client.get(address(made, "/submissions/4")).text
 
 
+def test_a_receipt_says_when_the_answers_were_corrected_since(build: Build) -> None:
+    made = build()
+    client = browser(made)
+    assert "corrected since" not in upload(client, made, made.noisy(3.0)).text
+    with made.db.write() as session:
+        session.connection().exec_driver_sql("UPDATE scores SET shown = 123.5")
+    assert "the score is 123.5 now" in client.get(address(made, "/submissions/1")).text
+
+
+def test_a_used_up_day_is_said_before_a_file_is_chosen(build: Build) -> None:
+    made = build(daily_limit=1)
+    client = browser(made)
+    assert "A check is still free" not in client.get(address(made, "/submit")).text
+    upload(client, made, made.noisy(3.0))
+    assert "All submissions for today are used. A check is still free." in client.get(address(made, "/submit")).text
+
+
 def test_long_lists_come_in_pages_and_keep_what_is_chosen_elsewhere(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
