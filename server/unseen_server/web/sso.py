@@ -58,7 +58,7 @@ def start() -> AnyResponse:
     client, back = _client(), here() + url_for("pages.sso.callback")
     for earlier in [name for name in session if name.startswith("_state_sso_")]:
         session.pop(earlier)  # left by attempts that were broken off; a cookie has little room
-    session["sso_after"] = local_path(request.args.get("next"))
+    session["sso_after"] = request.args.get("next")  # checked when it is followed
     try:
         _checked_issuer(client)
         response: AnyResponse = client.authorize_redirect(back)
