@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
 import tomllib
@@ -68,6 +69,24 @@ def test_a_singular_has_one_plural() -> None:
 
 def test_nothing_is_translated_that_nobody_says() -> None:
     assert sorted(translations().keys() - messages().keys()) == []
+
+
+def test_no_refusal_is_glued_together() -> None:
+    """What fills a refusal is a sentence that can be said in another language: no f-string, no bare text."""
+    glued = []
+    for file in sorted(SERVER.rglob("*.py")):
+        if file.parent.name == "cli" or file.name == "config.py":  # the command line speaks English
+            continue
+        for raised in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(raised, ast.Raise) and isinstance(raised.exc, ast.Call):
+                glued += [f"{file.name}:{raised.lineno}" for given in raised.exc.keywords if is_glued(given)]
+    assert glued == []
+
+
+def is_glued(given: ast.keyword) -> bool:
+    return given.arg in ("reason", "advice", "what", "action", "needed", "who") and isinstance(
+        given.value, ast.JoinedStr | ast.Constant | ast.BinOp
+    )
 
 
 def placeholders(message: str) -> set[str]:
