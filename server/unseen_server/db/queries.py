@@ -1147,7 +1147,7 @@ def usernames_by_team(session: Session, competition_id: int) -> dict[str, list[s
 
 
 def submitted_contents(session: Session, submission_ids: Sequence[int]) -> Sequence[Row[int, bytes]]:
-    """The files as they were sent; one whose sender was erased is not among them."""
+    """The files as they were sent; empty where the sender was erased."""
     return session.execute(
         select(SubmittedFile.submission_id, SubmittedFile.content)
         .where(SubmittedFile.submission_id.in_(submission_ids))

@@ -16,6 +16,7 @@ from unseen_server.core.errors import BadRequest
 from unseen_server.core.sentences import say
 from unseen_server.core.splits import AnswerKey
 from unseen_server.db import queries
+from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
 from unseen_server.services import (
     audit,
@@ -107,6 +108,29 @@ def prepare(
     language: str = competitions.ENGLISH_PAGES,
 ) -> Archive:
     """Gather what goes into the archive and write down who took it; for instructors, as it holds the hidden answers."""
+    competition = _taken(db, slug, pseudonymous, principal, now)
+    with db.read() as session:
+        bundle = bundles.written(folders.folder_of(session, competition))
+        key = unpacked(competition, queries.answer_key(session, competition.id, competition.key_version))
+        names = pseudonyms.drawn(session, competition) if pseudonymous else None
+    place: dict[str, Any] = {"slug": slug, "principal": principal, "now": now}
+    record = Record(
+        competition=competitions.shown(db, **place, language=language),
+        public=standings.board(db, which="public", **place),
+        private=standings.board(db, which="private", **place) if competition.revealed_at else None,
+        grades=grades.gradebook(db, **place),
+        submissions=received.search(db, limit=EVERY, **place).listed[::-1],
+        deeds=audits.of_competition(db, **place),
+        files=sorted(bundle),
+        pseudonymous=pseudonymous,
+        made_at=now,
+    )
+    record = _without_names(record, names) if names else record
+    return Archive(record, {**_tables(record), **draw(record)}, bundle, key)
+
+
+def _taken(db: Database, slug: str, pseudonymous: bool, principal: Principal, now: datetime) -> Competition:
+    """The competition, once it is written down that its archive was taken."""
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now)
         audit.record(
@@ -118,26 +142,7 @@ def prepare(
             competition=competition,
             pseudonymous=pseudonymous,
         )
-    with db.read() as session:
-        bundle = bundles.written(folders.folder_of(session, competition))
-        key = unpacked(competition, queries.answer_key(session, competition.id, competition.key_version))
-        hidden = pseudonyms.drawn(session, competition) if pseudonymous else None
-    place: dict[str, Any] = {"slug": slug, "principal": principal, "now": now}
-    revealed = competition.revealed_at is not None
-    record = Record(
-        competition=competitions.shown(db, **place, language=language),
-        public=standings.board(db, which="public", **place),
-        private=standings.board(db, which="private", **place) if revealed else None,
-        grades=grades.gradebook(db, **place),
-        submissions=received.search(db, limit=EVERY, **place).listed[::-1],
-        deeds=audits.of_competition(db, **place),
-        files=sorted(bundle),
-        pseudonymous=pseudonymous,
-        made_at=now,
-    )
-    if hidden:
-        record = _without_names(record, hidden)
-    return Archive(record, {**_tables(record), **draw(record)}, bundle, key)
+        return competition
 
 
 def _without_names(record: Record, names: pseudonyms.Pseudonyms) -> Record:
