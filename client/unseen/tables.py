@@ -86,13 +86,18 @@ def show_submissions(submissions: Sequence[Submission], form: str, now: datetime
         Column("submitted", lambda s: words.relative(s.submitted_at, now)),
         Column("public", lambda s: words.score(s.public_score), number=True),
         Column("private", lambda s: words.score(s.private_score), number=True),
-        Column("", lambda s: ", ".join(mark for mark, true in (("final", s.selected), ("late", s.late)) if true)),
+        Column("", _marks),
         Column("file", lambda s: s.file_name),
         Column("message", lambda s: s.message),
     ]
     if all(s.private_score is None for s in submissions):
         del columns[3]
     show(submissions, form, SUBMISSION_FIELDS, lambda: write_table(columns, submissions))
+
+
+def _marks(submission: Submission) -> str:
+    marks = {"final": submission.selected, "late": submission.late, "withdrawn": submission.status == "withdrawn"}
+    return ", ".join(mark for mark, true in marks.items() if true)
 
 
 def show_leaderboard(board: Leaderboard, form: str, now: datetime, mine: Callable[[LeaderboardEntry], bool]) -> None:
