@@ -84,9 +84,12 @@ def test_no_refusal_is_glued_together() -> None:
 
 
 def is_glued(given: ast.keyword) -> bool:
-    return given.arg in ("reason", "advice", "what", "action", "needed", "who") and isinstance(
-        given.value, ast.JoinedStr | ast.Constant | ast.BinOp
-    )
+    """One word, such as “gzip”, is a name and no sentence."""
+    if given.arg not in ("reason", "advice", "what", "action", "needed", "who"):
+        return False
+    if isinstance(given.value, ast.Constant):
+        return " " in str(given.value.value)
+    return isinstance(given.value, ast.JoinedStr | ast.BinOp)
 
 
 def placeholders(message: str) -> set[str]:
