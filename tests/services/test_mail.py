@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import closing
 from dataclasses import replace
 
@@ -77,6 +78,7 @@ def test_the_server_is_signed_in_to() -> None:
     assert len(box.letters) == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address on Linux alone")
 def test_a_password_is_never_sent_where_others_could_read_it() -> None:
     with mailbox("127.0.0.2", auth_require_tls=False) as box, pytest.raises(Unreachable):
         mail.send(replace(box.server, user="unseen", password="right"), [letter()])
