@@ -159,11 +159,13 @@ def test_the_problems_of_a_folder_are_listed_and_nothing_is_half_made(made: Inst
     assert slugs(made) == ["lecture"]
 
 
-def test_a_zip_is_not_even_opened_for_somebody_who_may_not(made: Installation) -> None:
+def test_a_zip_is_not_even_opened_for_somebody_who_may_not(made: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[bytes] = []
+    monkeypatch.setattr(bundles, "read_zip", opened.append)
     assistant = browser(made, "tess", "Tess", "assistant")
     csrf = hidden(assistant.get(console(made)).text, "csrf_token")
     answer = assistant.post(NEW, data={"csrf_token": csrf, "file": (io.BytesIO(b"PK\x03\x04"), "x.zip")})
-    assert answer.status_code == 403
+    assert (answer.status_code, opened) == (403, [])
 
 
 # its life
