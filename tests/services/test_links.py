@@ -246,6 +246,8 @@ def test_a_forgotten_password_is_found_by_name_and_by_address(installation: Inst
         assert (link.username, link.email, link.purpose) == ("dora", "dora@example.edu", "reset")
     assert forgotten(installation, "alice") is None  # no address to send to
     assert forgotten(installation, "nobody") is None
+    accounts.disable(installation.db, "dora", principal=SERVER, now=installation.now)
+    assert forgotten(installation, "dora") is None
 
 
 def test_asking_again_and_again_is_throttled_alike_for_known_and_unknown(installation: Installation) -> None:

@@ -40,4 +40,4 @@ def import_(course: str, file: Path, dry_run: bool, style: str) -> None:
     for one in report.differences:
         note(f"{one.username}: {one.field} is “{one.known}” here and “{one.given}” in the list; nothing was changed.")
     if new and not dry_run:
-        note("They sign in with what you give them: `unseen-server user password NAME` or `token issue NAME`.")
+        note("They choose a password with a link: `unseen-server user invite NAME` prints one.")
