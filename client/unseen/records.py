@@ -176,7 +176,10 @@ class Check(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(Record):
-    """How many submissions are used and left; the day is the calendar day in `time_zone`."""
+    """How many submissions are used and left; the day is the calendar day in `time_zone`.
+
+    `extra_today` of the daily limit, and a `deadline` that is `extended`, were granted to your team by the staff.
+    """
 
     used_today: int | None = None
     left_today: int | None = None
@@ -186,6 +189,9 @@ class Limits(Record):
     resets_at: datetime | None = None
     resets_at_local: datetime | None = None
     time_zone: str = "UTC"
+    deadline: datetime | None = None
+    extended: bool = False
+    extra_today: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

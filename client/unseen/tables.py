@@ -34,7 +34,10 @@ RECEIPT_FIELDS = (
     *("competition", "metric", "direction", "previous_best", "improved", "rank", "previous_rank", "teams"),
     *("daily_limit", "used_today", "left_today", "total_limit", "left_total", "resets_at", "time_zone", "replayed"),
 )
-LIMIT_FIELDS = ("used_today", "left_today", "daily_limit", "used_total", "total_limit", "resets_at", "time_zone")
+LIMIT_FIELDS = (
+    *("used_today", "left_today", "daily_limit", "used_total", "total_limit", "resets_at", "time_zone"),
+    *("deadline", "extra_today"),
+)
 ENTRY_FIELDS = (
     *("rank", "team", "score", "entries", "last_submission_at", "is_baseline", "tier", "behind_leader"),
     *("tied_with_leader", "rank_interval", "previous_rank", "members"),
@@ -163,6 +166,8 @@ def limit_lines(limits: Limits | Receipt, now: datetime) -> Iterator[tuple[str, 
     if limits.total_limit is not None:
         left = limits.left_total if isinstance(limits, Receipt) else limits.total_limit - (limits.used_total or 0)
         yield "left in all", f"{left} of {limits.total_limit}"
+    if isinstance(limits, Limits) and limits.extended:
+        yield "your deadline", words.clock(limits.deadline, limits.time_zone)
 
 
 def show_final(final: Final, form: str) -> None:

@@ -6,12 +6,16 @@ import csv
 import io
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 
 from unseen import Client, LimitReached, NotFound, NotLoggedIn, Refused, cli
+from unseen_server.services import extensions, withdrawals
+from unseen_server.services.accounts import SERVER
+from unseen_server.services.extensions import Wanted
 
 
 @pytest.fixture
@@ -255,3 +259,17 @@ def test_a_choice_is_made_and_shown(live, unseen, alice, sample):
     assert f"{ref}" in unseen("select", live.slug, str(ref)).stdout
     assert json.loads(unseen("select", live.slug, "--format", "json").stdout)["refs"] == [ref]
     assert json.loads(unseen("select", live.slug, "--clear", "--format", "json").stdout)["chosen"] is False
+
+
+def test_an_extension_and_a_withdrawn_submission_are_told(unseen, live, name, sample):
+    assert unseen("submit", live.slug, "-f", str(sample)).code == 0
+    place = {"slug": live.slug, "principal": SERVER, "now": datetime.now(UTC)}
+    until = live.installation.bundle.settings.deadline + timedelta(days=1)
+    granted = Wanted(name, until=until.isoformat(), extra=2, reason="ill")
+    extensions.grant(live.installation.db, wanted=granted, **place)
+    ref = json.loads(unseen("submissions", live.slug, "--format", "json").stdout)[0]["ref"]
+    withdrawals.withdraw(live.installation.db, ref=ref, reason="a copy", **place)
+    told = unseen("limits", live.slug).stdout
+    assert "6 of 7" in told
+    assert "your deadline" in told
+    assert "withdrawn" in unseen("submissions", live.slug).stdout
