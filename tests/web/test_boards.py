@@ -304,6 +304,13 @@ def test_a_line_goes_on_to_now_and_up_when_the_score_gets_better() -> None:
     assert upwards.path == "M0.0 94.0H25.0V50.0H100"
 
 
+def test_a_hopeless_start_or_baseline_leaves_no_room_empty() -> None:
+    drawing = drawn(steps(1e6, 9.0, 8.5, 8.0, 7.5, 7.0, 6.5), steps(9.5, 9.0, 8.0))
+    heights = [float(height) for height in re.findall(r"(?:V|M[\d.]+ )([\d.]+)", drawing.curves[1].path)]
+    assert heights[0] == charts.WIDTH - charts.HEADROOM
+    assert drawing.levels[0].height == charts.HEADROOM
+
+
 def test_labels_keep_a_line_of_text_between_them_and_stay_inside() -> None:
     for wanted in ([10.0, 10.0, 11.0], [90.0, 93.0, 94.0, 94.0], [50.0]):
         placed = charts.apart(wanted)

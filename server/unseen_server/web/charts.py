@@ -36,6 +36,11 @@ class Scale:
     def holds(self, score: float) -> bool:
         return 0.0 <= self._share(score) <= 1.0
 
+    def down_to(self, scores: Iterable[float]) -> Scale:
+        """With the worst of these at its end, so that no room stays empty."""
+        worst = max(scores, key=self._share)
+        return self if worst == self.best else Scale(self.best, worst)
+
     def _share(self, score: float) -> float:
         return 0.0 if self.worst == self.best else (score - self.best) / (self.worst - self.best)
 
@@ -93,9 +98,11 @@ class Drawing:
 def drawing(progress: Progress) -> Drawing | None:
     """None where nothing has changed yet that could be drawn."""
     scores = [score for line in progress.lines for _, score in line.steps]
-    scale = Scale.of([*scores, *(score for _, score in progress.baselines)], progress.direction)
+    levels = [*scores, *(score for _, score in progress.baselines)]
+    scale = Scale.of(levels, progress.direction)
     if scale is None or not scores or progress.ends_at <= progress.starts_at:
         return None
+    scale = scale.down_to(filter(scale.holds, levels))
     lines = sorted(progress.lines, key=lambda line: _height(scale, line.steps[-1][1]))
     ends = [_height(scale, line.steps[-1][1]) for line in lines]
     reached = sorted((_height(scale, score), name, score) for name, score in progress.baselines if scale.holds(score))
