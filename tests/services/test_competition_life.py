@@ -372,6 +372,7 @@ def test_progress_counts_students_by_day_and_leaves_the_staff_out(installation: 
     send(installation, installation.noisy(5.0), "alice")
     found = progress.progress(installation.db, **place(installation))
     assert [count for _, count in found.by_day] == [2, 0, 1]
+    assert found.rejected == 0
     assert (found.submissions, found.submissions_today, found.students, found.baselines) == (3, 1, 3, 1)
     assert found.last_submission_at == installation.now
     assert found.missing_pages == []
@@ -383,3 +384,14 @@ def test_the_preflight_of_a_draft_is_that_of_its_folder(build: Build) -> None:
     assert found == bundles.check_bundle(made.bundle, made.now)
     with pytest.raises(NotFound):
         progress.preflight(made.db, **place(made, "rival"))
+
+
+def test_rejected_files_are_counted_for_an_hour(build: Build) -> None:
+    made = build()
+    refused = made.client("alice").post(
+        f"/api/competitions/{made.slug}/submissions", data={"file": (BytesIO(b"id\n"), "bad.csv")}
+    )
+    assert refused.status_code == 400
+    assert progress.progress(made.db, **place(made)).rejected == 1
+    made.now += timedelta(hours=1)
+    assert progress.progress(made.db, **place(made)).rejected == 0

@@ -403,8 +403,10 @@ def last_submission_at(session: Session, competition_id: int) -> datetime | None
     )
 
 
-def rejections_counted(session: Session, competition_id: int) -> int:
-    return session.scalar(select(func.count()).where(Rejection.competition_id == competition_id)) or 0
+def rejections_counted(session: Session, competition_id: int, since: datetime) -> int:
+    """Of everybody together."""
+    counted = select(func.count()).where(Rejection.competition_id == competition_id, Rejection.at > since)
+    return session.scalar(counted) or 0
 
 
 def teams_having_used(session: Session, competition_id: int, slots: int, day: date | None = None) -> int:

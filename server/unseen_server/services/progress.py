@@ -11,6 +11,7 @@ from unseen_server.db.session import Database
 from unseen_server.services import bundles, competitions, folders
 from unseen_server.services.accounts import Principal
 from unseen_server.services.bundles import PAGES, Report
+from unseen_server.services.submit import REJECTIONS_WINDOW
 
 SHOWN_DAYS = 60
 
@@ -19,7 +20,8 @@ SHOWN_DAYS = 60
 class Progress:
     """What the staff of its course may see; `may_instruct` says whether the asker may also act.
 
-    Counts are of students alone; `by_day` holds every day since the start, the last SHOWN_DAYS of them.
+    Counts are of students alone; `by_day` holds every day since the start, the last SHOWN_DAYS of them;
+    `rejected` files were sent within the last hour.
     """
 
     may_instruct: bool
@@ -54,7 +56,7 @@ def progress(
             students=queries.students_counted(session, competition.course_id),
             submissions=sum(by_day.values()),
             submissions_today=by_day.get(today, 0),
-            rejected=queries.rejections_counted(session, competition.id),
+            rejected=queries.rejections_counted(session, competition.id, now - REJECTIONS_WINDOW),
             last_submission_at=queries.last_submission_at(session, competition.id),
             by_day=_every_day(by_day, today),
             missing_pages=[name for name in PAGES if name not in written],
