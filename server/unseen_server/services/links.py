@@ -77,7 +77,7 @@ def issue_for(db: Database, *, course: str, username: str, principal: Principal,
         if not _may_issue(principal, user, queries.roles_of(session, user.id)):
             raise Forbidden(
                 reason=say(
-                    "A link would let you sign in as this person, who is in other courses or may do more than you. "
+                    "A link would let you sign in as this person, who may do more than you or is in other courses. "
                     "Ask whoever administers this server for a link."
                 )
             )
