@@ -21,7 +21,6 @@ from unseen_server.db.session import Database
 from unseen_server.services import (
     audit,
     audits,
-    bundles,
     competitions,
     exports,
     folders,
@@ -110,7 +109,7 @@ def prepare(
     """Gather what goes into the archive and write down who took it; for instructors, as it holds the hidden answers."""
     competition = _taken(db, slug, pseudonymous, principal, now)
     with db.read() as session:
-        bundle = bundles.written(folders.folder_of(session, competition))
+        bundle = folders.folder_of(session, competition)
         key = unpacked(competition, queries.answer_key(session, competition.id, competition.key_version))
         names = pseudonyms.drawn(session, competition) if pseudonymous else None
     place: dict[str, Any] = {"slug": slug, "principal": principal, "now": now}

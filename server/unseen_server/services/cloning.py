@@ -28,7 +28,8 @@ class Copy:
 def clone(db: Database, *, slug: str, copy: Copy, principal: Principal, now: datetime) -> Shown:
     """Make the copy, which somebody must be allowed to do in both courses."""
     with db.read() as session:
-        original = folders.folder_of(session, competitions.instructed(session, slug, principal, now))
+        files = folders.folder_of(session, competitions.instructed(session, slug, principal, now))
+    original = bundles.read_files(files)
     settings = replace(
         original.settings,
         slug=names.checked_slug(copy.slug),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -23,8 +24,11 @@ from unseen_server.services.keys import unpacked
 LARGEST_BASELINE = 1 << 28  # bytes unpacked; it was accepted once, by a narrower limit
 
 
-def folder_of(session: Session, competition: Competition) -> Bundle:
-    """The bundle that would make this competition again, by the answer key that counts now."""
+def folder_of(session: Session, competition: Competition) -> dict[str, bytes]:
+    """The files that would make this competition again, by the answer key that counts now.
+
+    They are not read here: while a transaction is open, some databases let nobody write.
+    """
     declared, files = _baselines(session, competition)
     key = unpacked(competition, queries.answer_key(session, competition.id, competition.key_version))
     bundle = Bundle(
@@ -36,16 +40,16 @@ def folder_of(session: Session, competition: Competition) -> Bundle:
             for file in queries.files_of(session, competition.id)
         },
         baseline_files=files,
-        training_mean=0.0,
+        training_mean=math.nan,  # stands in no file
     )
-    return bundles.read_files(bundles.written(bundle))  # read again: what is exported is what can be brought in
+    return bundles.written(bundle)
 
 
 def export(db: Database, *, slug: str, principal: Principal, now: datetime) -> dict[str, bytes]:
     """Every file of the folder, the hidden answers among them; so it is for instructors alone, and it is audited."""
     with db.read() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        files = bundles.written(folder_of(session, competition))
+        files = folder_of(session, competition)
     with db.write() as session:
         audit.record(
             session,

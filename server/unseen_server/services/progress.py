@@ -68,8 +68,8 @@ def progress(
 def preflight(db: Database, *, slug: str, principal: Principal, now: datetime) -> Report:
     """The pre-flight of a competition that was brought in already, for its instructors: it reads the answers."""
     with db.read() as session:
-        bundle = folders.folder_of(session, competitions.instructed(session, slug, principal, now))
-    return bundles.check_bundle(bundle, now)
+        files = folders.folder_of(session, competitions.instructed(session, slug, principal, now))
+    return bundles.check_bundle(bundles.read_files(files), now)
 
 
 def _every_day(by_day: dict[date, int], today: date) -> list[tuple[date, int]]:
