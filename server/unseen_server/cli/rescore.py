@@ -48,10 +48,8 @@ def _progress(done: int, total: int) -> None:
 def _told(report: Rescored) -> str:
     if not report.labels_changed and not report.usage_changed:
         return "The answers are the ones that count already; nothing to do."
-    told = [
-        f"Labels that differ: {report.labels_changed}. Rows of another usage: {report.usage_changed}. "
-        f"Public rows: {report.public_rows}. Submissions scored: {report.submissions}."
-    ]
+    differ = f"Labels that differ: {report.labels_changed}. Rows of another usage: {report.usage_changed}."
+    told = [f"{differ} Public rows: {report.public_rows}. Submissions scored: {report.submissions}."]
     for board, changes in (("public", report.public), ("private", report.private)):
         if changes:
             header = (f"{board} rank", "was", "score", "was", "team")
