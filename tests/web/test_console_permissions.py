@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
-from tests.installations import NOON, Installation, install, new_sqlite
+from tests.installations import NOON, SLUG, Installation, install, new_sqlite
 from tests.web.console_routes import ROUTES, USUAL, Route
 from tests.web.test_pages import add, place_baseline, send
 from werkzeug.test import TestResponse
@@ -206,3 +207,13 @@ def test_what_is_done_is_written_down(world: World, route: Route) -> None:
     assert answer.status_code < 400, answer.text
     if route.audited is True:
         assert world.audited() > before
+
+
+@pytest.mark.parametrize("name", ["tess", "teacher", "root"])
+def test_a_tab_is_shown_to_whoever_may_open_it(world: World, name: str) -> None:
+    world.begin(ROUTES[0])
+    client = world.client(name)
+    page = client.get(f"/console/competitions/{SLUG}").text
+    tabs = re.findall(r'href="(/console/competitions/[^"]*)"', page.split('<nav class="tabs"')[1].split("</nav>")[0])
+    assert len(tabs) == (8 if name == "tess" else 11)
+    assert {client.get(tab).status_code for tab in tabs} == {200}

@@ -7,7 +7,7 @@ import math
 import secrets
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core import release
@@ -93,7 +93,6 @@ def _known_to_every_page() -> dict[str, Any]:
         "wait": lambda instant: languages.wait(instant - now()),
         "language": languages.current(),
         "languages": languages.LANGUAGES.values(),
-        "known_endpoints": current_app.view_functions,
         "public_url": parts().config.public_url,
     }
 

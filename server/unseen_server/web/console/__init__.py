@@ -20,10 +20,13 @@ archives        everything in a zip that needs no server
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint
 
 from unseen_server.core.errors import StaffOnly
 from unseen_server.core.sentences import say
+from unseen_server.services import accounts
 from unseen_server.web.console import (
     announcements,
     archives,
@@ -42,7 +45,7 @@ from unseen_server.web.console import (
     submissions,
     wizard,
 )
-from unseen_server.web.context import signed_in
+from unseen_server.web.context import parts, signed_in
 
 blueprint = Blueprint("console", __name__, url_prefix="/console")
 
@@ -65,6 +68,17 @@ for _part in (
     archives,
 ):
     blueprint.register_blueprint(_part.blueprint)
+
+
+@blueprint.context_processor
+def _known_to_every_console_page() -> dict[str, Any]:
+    return {"instructs": _instructs}
+
+
+def _instructs(course: str) -> bool:
+    person = signed_in()
+    mine = accounts.courses_of(parts().db, person.user_id)
+    return person.is_admin or any(one.slug == course and one.role == "instructor" for one in mine)
 
 
 @blueprint.before_request
