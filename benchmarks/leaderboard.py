@@ -145,7 +145,7 @@ def interleaved(db: Database) -> tuple[float, float]:
     times: tuple[list[float], list[float]] = ([], [])
     with db.read() as session:
         for _ in range(ROUNDS):
-            times[0].append(seconds(lambda: queries.public_places(session, 1, "lower", limit=200)))
+            times[0].append(seconds(lambda: queries.boards.public_places(session, 1, "lower", limit=200)))
             times[1].append(seconds(lambda: session.execute(WINDOW).all()))
             session.expunge_all()
     return statistics.median(times[0]), statistics.median(times[1])

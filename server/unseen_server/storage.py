@@ -21,16 +21,14 @@ def keep(session: Session, submission_id: int, predictions: NDArray[np.float64],
 
 def predictions_of(session: Session, submission_ids: Sequence[int]) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Each submission's predictions (n,), aligned to the key's ids."""
-    for submission_id, content in queries.prediction_vectors(session, submission_ids):
+    for submission_id, content in queries.submissions.prediction_vectors(session, submission_ids):
         yield submission_id, np.frombuffer(content, dtype="<f8").astype(np.float64)
 
 
 def uploaded_file(session: Session, submission_id: int) -> bytes:
-    return queries.submitted_content(session, submission_id)
+    return queries.submissions.submitted_content(session, submission_id)
 
 
 def forget_upload(session: Session, submission_id: int) -> None:
     """Empty the file as it came; the predictions read from it stay."""
-    session.execute(
-        update(SubmittedFile).where(SubmittedFile.submission_id == submission_id).values(content=b"")
-    )
+    session.execute(update(SubmittedFile).where(SubmittedFile.submission_id == submission_id).values(content=b""))

@@ -21,10 +21,10 @@ def person(
     made: Installation, name: str, role: str = "student", course: str = COURSE, password: str | None = None
 ) -> None:
     with made.db.write() as session:
-        user = queries.user_by_key(session, name) or accounts.add_user(
+        user = queries.people.user_by_key(session, name) or accounts.add_user(
             session, name, password=password, email=f"{name}@example.edu", now=made.now, actor="test"
         )
-        place = queries.course_by_slug(session, course)
+        place = queries.people.course_by_slug(session, course)
         if place:
             accounts.enrol(session, user, place, role, now=made.now, actor="test")
 

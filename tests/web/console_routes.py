@@ -141,6 +141,7 @@ ARCHIVES = (
     Route("POST", "archives.download", "instructor", form={"people": "names", "confirm": SLUG}),
 )
 
+
 def a_draft(made: Installation) -> None:
     """A competition `next` that nobody has launched, besides the open one."""
     folder = make_folder(made.config.home / secrets.token_hex(4), "next")
@@ -263,7 +264,6 @@ BASELINES = (
     Route("POST", "baselines.change", "instructor", at={"number": 3}, form={"name": "Curve", "tier": "strong"}),
     Route("POST", "baselines.remove", "instructor", at={"number": 3}, form={"confirm": SLUG}),
 )
-
 
 
 def withdrawn(made: Installation) -> None:

@@ -56,9 +56,7 @@ def upload(client: FlaskClient, content: str | bytes) -> TestResponse:
 
 def fill(made: Installation, rows: str) -> None:
     content = f"username,name\n{rows}".encode()
-    rosters.import_roster(
-        made.db, course=COURSE, content=content, dry_run=False, principal=SERVER, now=made.now
-    )
+    rosters.import_roster(made.db, course=COURSE, content=content, dry_run=False, principal=SERVER, now=made.now)
 
 
 # courses
@@ -86,9 +84,7 @@ def test_only_an_administrator_makes_courses(made: Installation, tina: FlaskClie
     assert "Its clocks show 2026-11-23 12:00 Asia/Taipei" in root.get(answer.location).text
 
 
-def test_a_join_code_is_shown_large_with_its_address_until_it_is_closed(
-    made: Installation, tina: FlaskClient
-) -> None:
+def test_a_join_code_is_shown_large_with_its_address_until_it_is_closed(made: Installation, tina: FlaskClient) -> None:
     assert post(tina, f"{HERE}/join-code", HERE).status_code == 303
     page = tina.get(HERE).text
     found = re.search(r'id="code">([0-9A-Z]{4}-[0-9A-Z]{4})<', page)

@@ -26,9 +26,7 @@ def baseline() -> None:
 @click.option("--points-public", type=float, default=0.0, show_default=True, help="For reaching it on that board.")
 @click.option("--points-private", type=float, default=0.0, show_default=True, help="For reaching it on that board.")
 @format_option
-def add(
-    slug: str, file: Path, name: str, tier: str, points_public: float, points_private: float, style: str
-) -> None:
+def add(slug: str, file: Path, name: str, tier: str, points_public: float, points_private: float, style: str) -> None:
     """Put the predictions in FILE on the board of SLUG as a marked row."""
     with database() as db:
         declared = DeclaredBaseline(name, tier, file.name, points_public, points_private)

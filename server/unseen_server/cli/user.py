@@ -52,9 +52,9 @@ def add(
             course = courses.course_named(session, course_slug)
         else:
             course = courses.only_course(session, now=now(), actor=ACTOR)
-        known = queries.user_by_key(session, key_of(name))
+        known = queries.people.user_by_key(session, key_of(name))
         password = None
-        if known and queries.enrolment_of(session, course.id, known.id):
+        if known and queries.people.enrolment_of(session, course.id, known.id):
             raise Conflict(reason=f"{known.username} is in {course.slug} already.")
         if known is None:
             password = _password(password_stdin)

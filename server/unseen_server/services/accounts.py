@@ -162,10 +162,10 @@ def add_user(
 ) -> User:
     """Add a person, inside the caller's transaction. Raises Conflict where the name or the address is taken."""
     names.checked_username(username)
-    if queries.user_by_key(session, names.key_of(username)):
+    if queries.people.user_by_key(session, names.key_of(username)):
         raise Conflict(reason=say("There is already a user “{name}”.", name=username))
     address = names.checked_email(email) if email else None
-    if address and queries.user_with_email(session, address):
+    if address and queries.people.user_with_email(session, address):
         raise Conflict(reason=say("The address {address} already belongs to another user.", address=address))
     user = User(
         username=username,
@@ -190,7 +190,7 @@ def enrol(session: Session, user: User, course: Course, role: str, *, now: datet
         raise BadRequest(
             reason=say("“{role}” is not a role. Use one of: {roles}.", role=names.printable(role), roles=known)
         )
-    enrolment = queries.enrolment_of(session, course.id, user.id)
+    enrolment = queries.people.enrolment_of(session, course.id, user.id)
     if enrolment is None:
         session.add(Enrolment(course_id=course.id, user_id=user.id, role=role, created_at=now))
     elif enrolment.role != role:
@@ -203,7 +203,7 @@ def enrol(session: Session, user: User, course: Course, role: str, *, now: datet
 
 
 def user_named(session: Session, username: str) -> User:
-    user = queries.user_by_key(session, names.key_of(username))
+    user = queries.people.user_by_key(session, names.key_of(username))
     if user is None:
         raise NotFound(
             what=say("user “{name}”", name=names.printable(username)),
@@ -215,7 +215,7 @@ def user_named(session: Session, username: str) -> User:
 def own_account(db: Database, user_id: int) -> Account:
     with db.read() as session:
         user = session.get_one(User, user_id)
-        linked = [identity.issuer for identity in queries.identities_of(session, user_id)]
+        linked = [identity.issuer for identity in queries.people.identities_of(session, user_id)]
         return Account(
             user.username, user.display_name, user.email, user.student_id, user.password_hash is not None, linked
         )
@@ -225,7 +225,7 @@ def set_display_name(db: Database, user_id: int, name: str, *, now: datetime) ->
     """What others see; a team keeps the name it has."""
     name = names.checked_text(name, say("A display name"), 200)
     with db.write() as session:
-        user = queries.locked_user(session, user_id)
+        user = queries.people.locked_user(session, user_id)
         if user.display_name == name:
             return
         audit.record(
@@ -257,7 +257,7 @@ def courses_of(db: Database, user_id: int) -> list[OwnCourse]:
     with db.read() as session:
         return [
             OwnCourse(course.slug, course.title, enrolment.role)
-            for enrolment, course in queries.roles_of(session, user_id)
+            for enrolment, course in queries.people.roles_of(session, user_id)
         ]
 
 
@@ -265,7 +265,7 @@ def disable(db: Database, username: str, *, principal: Principal, now: datetime)
     """Keep a person out: browsers are signed out, tokens revoked and links ended at once. What they did stays."""
     principal.need_admin()
     with db.write() as session:
-        user = queries.locked_user(session, user_named(session, username).id)
+        user = queries.people.locked_user(session, user_named(session, username).id)
         if user.id == principal.user_id:
             raise Conflict(reason=say("You cannot disable yourself. Ask another administrator to do it."))
         if user.disabled_at:
@@ -279,7 +279,7 @@ def enable(db: Database, username: str, *, principal: Principal, now: datetime) 
     """Let a person sign in again with the password they had; their tokens stay revoked."""
     principal.need_admin()
     with db.write() as session:
-        user = queries.locked_user(session, user_named(session, username).id)
+        user = queries.people.locked_user(session, user_named(session, username).id)
         if user.disabled_at is None:
             return
         user.disabled_at = None
@@ -339,7 +339,7 @@ def change_password(
         raise BadRequest(reason=say("That is not the password you have now. Nothing was changed; try again."))
     password_hash = hashed(new)
     with db.write() as session:
-        user = queries.locked_user(session, user.id)
+        user = queries.people.locked_user(session, user.id)
         replace_password(session, user, password_hash, now=now, actor=user.username, but=browser)
 
 
@@ -370,12 +370,12 @@ def sign_in(db: Database, *, name: str, password: str, address: str, now: dateti
     limits = _sign_in_limits(name, address)
     with db.read() as session:
         attempts.refuse_too_many(session, limits, now)
-        user = queries.user_by_name_or_email(session, names.key_of(name), name.strip().lower())
+        user = queries.people.user_by_name_or_email(session, names.key_of(name), name.strip().lower())
     if not _password_fits(user, password) or user is None:
         _count(db, limits, now)
         raise WrongPassword()
     with db.write() as session:
-        current = queries.locked_user(session, user.id)
+        current = queries.people.locked_user(session, user.id)
         if current.disabled_at or current.password_hash != user.password_hash:  # changed while it was compared
             raise WrongPassword()
         return begin_session(session, current, now)
@@ -425,7 +425,7 @@ def _count(db: Database, limits: attempts.Limits, now: datetime) -> None:
 
 def sign_out(db: Database, secret: str) -> None:
     with db.write() as session:
-        found = queries.browser_session_with_digest(session, _digest(secret))
+        found = queries.people.browser_session_with_digest(session, _digest(secret))
         if found:
             session.delete(found[0])
 
@@ -476,7 +476,7 @@ def own_tokens(db: Database, user_id: int) -> list[OwnToken]:
     with db.read() as session:
         return [
             OwnToken(t.id, t.name, t.prefix, t.scope, t.created_at, t.last_used_at, t.expires_at)
-            for t in queries.tokens_of(session, user_id)
+            for t in queries.people.tokens_of(session, user_id)
         ]
 
 
@@ -503,7 +503,7 @@ def _digest(secret: str) -> str:
 def principal_of_token(db: Database, token: str, now: datetime) -> Principal:
     """Raises NotSignedIn for a token that is unknown, revoked or expired, or whose owner is disabled."""
     with db.read() as session:
-        found = queries.token_with_digest(session, _digest(token))
+        found = queries.people.token_with_digest(session, _digest(token))
         if found is None:
             raise NotSignedIn()
         row, user = found
@@ -528,7 +528,7 @@ def principal_of_token(db: Database, token: str, now: datetime) -> Principal:
 def principal_of_session(db: Database, secret: str, now: datetime) -> tuple[Principal, str] | None:
     """The person behind a browser's cookie and the token their forms carry, or None where the session has ended."""
     with db.read() as session:
-        found = queries.browser_session_with_digest(session, _digest(secret))
+        found = queries.people.browser_session_with_digest(session, _digest(secret))
         if found is None:
             return None
         row, user = found
@@ -547,4 +547,4 @@ def principal_of_session(db: Database, secret: str, now: datetime) -> tuple[Prin
 
 
 def _roles(session: Session, user_id: int) -> dict[int, str]:
-    return {enrolment.course_id: enrolment.role for enrolment, _ in queries.roles_of(session, user_id)}
+    return {enrolment.course_id: enrolment.role for enrolment, _ in queries.people.roles_of(session, user_id)}

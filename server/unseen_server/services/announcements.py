@@ -37,7 +37,7 @@ def written(db: Database, *, slug: str, principal: Principal, now: datetime) -> 
         competition = competitions.staffed(session, slug, principal, now)
         return [
             Written(row.id, row.markdown, row.at, row.actor, row.withdrawn_at)
-            for row in queries.announcements_of(session, competition.id)
+            for row in queries.competitions.announcements_of(session, competition.id)
         ]
 
 
@@ -55,7 +55,7 @@ def publish(db: Database, *, slug: str, markdown: str, principal: Principal, now
     text = checked(markdown)
     with db.write() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         row = Announcement(competition_id=competition.id, markdown=text, actor=principal.username, at=now)
         session.add(row)
         session.flush()
@@ -75,7 +75,7 @@ def withdraw(db: Database, *, slug: str, number: int, principal: Principal, now:
     """Take an announcement off the pages; its staff still see it."""
     with db.write() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         row = session.get(Announcement, number)
         if row is None or row.competition_id != competition.id:
             raise NotFound(

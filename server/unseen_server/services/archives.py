@@ -89,10 +89,10 @@ class Extent:
 def extent(db: Database, *, slug: str, principal: Principal, now: datetime) -> Extent:
     with db.read() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        everything = queries.ReceivedWanted(competition.id, competition.key_version)
+        everything = queries.received.ReceivedWanted(competition.id, competition.key_version)
         return Extent(
-            students=queries.students_counted(session, competition.course_id),
-            submissions=queries.submissions_received_counted(session, everything),
+            students=queries.people.students_counted(session, competition.course_id),
+            submissions=queries.received.submissions_received_counted(session, everything),
         )
 
 
@@ -110,7 +110,7 @@ def prepare(
     competition = _taken(db, slug, pseudonymous, principal, now)
     with db.read() as session:
         bundle = folders.folder_of(session, competition)
-        key = unpacked(competition, queries.answer_key(session, competition.id, competition.key_version))
+        key = unpacked(competition, queries.competitions.answer_key(session, competition.id, competition.key_version))
         names = pseudonyms.drawn(session, competition) if pseudonymous else None
     place: dict[str, Any] = {"slug": slug, "principal": principal, "now": now}
     record = Record(
@@ -209,7 +209,7 @@ def _uploads(db: Database, archive: Archive, some: Sequence[Received]) -> Iterat
     names = {sent.ref: _file_of(sent) for sent in some}
     with db.read() as session:
         if not archive.record.pseudonymous:
-            for ref, content in queries.submitted_contents(session, list(names)):
+            for ref, content in queries.submissions.submitted_contents(session, list(names)):
                 yield names[ref], content
             return
         header = (archive.key.id_column, archive.key.target_column)

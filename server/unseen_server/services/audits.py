@@ -63,9 +63,7 @@ def of_competition(
 
 def of_submission(session: Session, competition: Competition, ref: int) -> list[Deed]:
     """What was done to one submission, the newest first."""
-    return [
-        _deed(entry, competition.slug) for entry in queries.deeds_to_submission(session, competition.id, ref)
-    ]
+    return [_deed(entry, competition.slug) for entry in queries.audit.deeds_to_submission(session, competition.id, ref)]
 
 
 def as_csv(deeds: Deeds) -> str:
@@ -82,10 +80,10 @@ def _found(
     session: Session, course_id: int | None, competition_id: int | None, text: str, offset: int, limit: int | None
 ) -> Deeds:
     text = names.without_controls(text)
-    rows = queries.audit_entries(
+    rows = queries.audit.audit_entries(
         session, course_id=course_id, competition_id=competition_id, text=text, offset=offset, limit=limit
     )
-    total = queries.audit_entries_counted(session, course_id=course_id, competition_id=competition_id, text=text)
+    total = queries.audit.audit_entries_counted(session, course_id=course_id, competition_id=competition_id, text=text)
     return Deeds([_deed(entry, competition) for entry, competition in rows], total)
 
 

@@ -55,7 +55,7 @@ def placed(db: Database, *, slug: str, principal: Principal, now: datetime) -> l
         instructs = principal.role_in(competition.course_id) == "instructor"
         private = {}
         if instructs or competition.revealed_at is not None:
-            private = queries.private_scores_of_baselines(session, competition.id, competition.key_version)
+            private = queries.competitions.private_scores_of_baselines(session, competition.id, competition.key_version)
         return [
             Placed(
                 id=team.id,
@@ -65,11 +65,11 @@ def placed(db: Database, *, slug: str, principal: Principal, now: datetime) -> l
                 points_private=team.points_private,
                 file_name=submission.file_name,
                 placed_at=submission.submitted_at,
-                public_score=queries.shown_score(session, submission.id, competition.key_version),
+                public_score=queries.submissions.shown_score(session, submission.id, competition.key_version),
                 private_score=private.get(submission.id),
                 withdrawn=submission.withdrawn_at is not None,
             )
-            for team, submission in queries.baselines_of(session, competition.id)
+            for team, submission in queries.competitions.baselines_of(session, competition.id)
         ]
 
 
@@ -99,7 +99,7 @@ def add(
     while True:
         key = keys.of(competition)
         with db.write() as session:
-            competition = queries.locked_competition(session, competition.id, exclusively=False)
+            competition = queries.competitions.locked_competition(session, competition.id, exclusively=False)
             if competition.key_version != key.version:
                 continue  # the labels were corrected meanwhile: score again
             return place(
@@ -194,7 +194,7 @@ def remove(db: Database, *, slug: str, number: int, principal: Principal, now: d
                 reason=say("The competition is revealed, and grades count by its baselines. This one has to stay.")
             )
         _bump(session, competition, principal, "baseline.remove", team.name, now, tier=team.tier)
-        for row in queries.rows_of_baseline(session, team.id):
+        for row in queries.competitions.rows_of_baseline(session, team.id):
             session.delete(row)
             session.flush()  # one by one: each row is referred to by those before it
 
@@ -222,7 +222,7 @@ def _not_found(number: int) -> NotFound:
 
 def _free_name(session: Session, competition: Competition, name: str, own: Team | None = None) -> str:
     name = names.checked_text(name, say("A baseline's name"), 200)
-    other = queries.team_named(session, competition.id, names.key_of(name))
+    other = queries.teams.team_named(session, competition.id, names.key_of(name))
     if other is not None and other is not own:
         raise Conflict(
             reason=say("There is already a row “{name}” on this board. Give the baseline another name.", name=name)
@@ -232,7 +232,7 @@ def _free_name(session: Session, competition: Competition, name: str, own: Team 
 
 def _locked(session: Session, slug: str, number: int, principal: Principal, now: datetime) -> tuple[Competition, Team]:
     competition = competitions.instructed(session, slug, principal, now)
-    competition = queries.locked_competition(session, competition.id, exclusively=True)
+    competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
     team = session.get(Team, number)
     if team is None or team.competition_id != competition.id or team.kind != "baseline":
         raise _not_found(number)

@@ -84,11 +84,11 @@ class Stage:
 def outlook(db: Database, *, slug: str, principal: Principal, now: datetime) -> Outlook:
     with db.read() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        rows = queries.finalists(session, competition.id, competition.key_version)
+        rows = queries.boards.finalists(session, competition.id, competition.key_version)
         teams = {row.team_id for row in rows if row.kind == "student"}
         chosen = {row.team_id for row in rows if row.kind == "student" and row.selected}
         phase = competitions.phase_of(competition, now)
-        running = queries.running_extensions(session, competition.id, now) if phase is Phase.CLOSED else ()
+        running = queries.extensions.running_extensions(session, competition.id, now) if phase is Phase.CLOSED else ()
         return Outlook(
             phase=phase,
             may_reveal=principal.role_in(competition.course_id) == "instructor",
@@ -98,7 +98,7 @@ def outlook(db: Database, *, slug: str, principal: Principal, now: datetime) -> 
             by_default=len(teams - chosen),
             extensions=[Running(user.display_name, extension.until) for extension, user in running if extension.until],
             revealed_at=competition.revealed_at,
-            revealed_by=queries.who_revealed(session, competition.id) if competition.revealed_at else None,
+            revealed_by=queries.audit.who_revealed(session, competition.id) if competition.revealed_at else None,
         )
 
 
@@ -126,7 +126,7 @@ def stage(db: Database, *, slug: str, opened: int, principal: Principal, now: da
 
 def _board(session: Session, competition: Competition, now: datetime) -> Sequence[PrivateStanding]:
     if competition.revealed_at is not None:
-        return [standing for standing, _, _ in queries.private_board(session, competition.id)]
+        return [standing for standing, _, _ in queries.boards.private_board(session, competition.id)]
     reveal.check_ended(session, competition, now)
     return reveal.private_standings(session, competition)
 
@@ -140,8 +140,8 @@ def _places(
     session: Session, competition: Competition, board: Sequence[PrivateStanding], first: int, first_before: int
 ) -> Iterator[Place]:
     """The open rows, best first."""
-    members = queries.members_of_teams(session, competition.id)
-    teams = queries.teams_by_id(session, competition.id)
+    members = queries.teams.members_of_teams(session, competition.id)
+    teams = queries.teams.teams_by_id(session, competition.id)
     for standing, rank in zip(board, _opened_with(board), strict=True):
         if rank < first:
             continue

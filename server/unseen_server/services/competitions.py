@@ -134,13 +134,13 @@ def judged_at(competition: Competition, begun_at: datetime) -> datetime:
 def visible(session: Session, slug: str, principal: Principal | None, now: datetime) -> Competition:
     """The competition, if this visitor may look at its pages and boards: everybody may, once it has started."""
     # PostgreSQL cannot even be asked for a text with a NUL in it.
-    found = queries.competition_with_course(session, slug) if names.SLUG.fullmatch(slug) else None
+    found = queries.competitions.competition_with_course(session, slug) if names.SLUG.fullmatch(slug) else None
     if found is not None:
         competition, _ = found
         staff = principal is not None and principal.is_staff_of(competition.course_id)
         if staff or is_open_to_all(competition, now):
             return competition
-    known = [c.slug for c, _ in queries.competitions_with_courses(session) if is_open_to_all(c, now)]
+    known = [c.slug for c, _ in queries.competitions.competitions_with_courses(session) if is_open_to_all(c, now)]
     advice = names.did_you_mean(slug, known) or say("`unseen competitions list` shows those you can take part in.")
     raise NotFound(what=say("competition “{slug}”", slug=names.printable(slug)), advice=advice)
 
@@ -179,7 +179,7 @@ def listed(db: Database, *, principal: Principal | None, now: datetime) -> list[
     with db.read() as session:
         return [
             _listed(session, competition, course, principal, now)
-            for competition, course in queries.competitions_with_courses(session)
+            for competition, course in queries.competitions.competitions_with_courses(session)
             if _is_listed(competition, principal, now)
         ]
 
@@ -201,7 +201,7 @@ def shown(
     with db.read() as session:
         competition = visible(session, slug, principal, now)
         course = session.get_one(Course, competition.course_id)
-        pages = _in_language(queries.pages_of(session, competition.id), language)
+        pages = _in_language(queries.competitions.pages_of(session, competition.id), language)
         ratio = _leak_ratio(competition)
         return Shown(
             **vars(_listed(session, competition, course, principal, now)),
@@ -226,7 +226,7 @@ def announced(session: Session, competition: Competition) -> list[Announced]:
     """What is announced now, the newest first."""
     return [
         Announced(row.id, row.markdown, row.at)
-        for row in queries.announcements_of(session, competition.id)
+        for row in queries.competitions.announcements_of(session, competition.id)
         if row.withdrawn_at is None
     ]
 
@@ -248,7 +248,7 @@ def _listed(
     rank = left = None
     deadline = competition.deadline
     if principal and principal.role_in(course.id) is not None:
-        team = queries.team_of(session, competition.id, principal.user_id)
+        team = queries.teams.team_of(session, competition.id, principal.user_id)
         allowance = teams.allowance(session, competition, team.id if team else None, now, principal.user_id)
         deadline, left = allowance.deadline, allowance.left_today
         rank = teams.public_rank(session, competition, session.get(Standing, team.id)) if team else None
@@ -269,7 +269,7 @@ def _listed(
         largest_team=competition.largest_team,
         release=competition.release,
         late_submissions=competition.late_submissions,
-        teams=queries.ranked_teams(session, competition.id),
+        teams=queries.boards.ranked_teams(session, competition.id),
         url=f"/competitions/{competition.slug}",
         rank=rank,
         left_today=left,
@@ -302,7 +302,7 @@ def files(db: Database, *, slug: str, principal: Principal, now: datetime) -> li
         competition = open_to(session, slug, principal, now)
         return [
             ListedFile(f.name, f.size, f.sha256, f.modified_at, f"/api/competitions/{competition.slug}/files/{f.name}")
-            for f in queries.files_of(session, competition.id)
+            for f in queries.competitions.files_of(session, competition.id)
         ]
 
 
@@ -310,7 +310,7 @@ def file(db: Database, *, slug: str, name: str, principal: Principal, now: datet
     """A public file, brought from the database to `folder` once and served from there."""
     with db.read() as session:
         competition = open_to(session, slug, principal, now)
-        public = {public.name: public for public in queries.files_of(session, competition.id)}
+        public = {public.name: public for public in queries.competitions.files_of(session, competition.id)}
         if name not in public:
             raise NotFound(
                 what=say("file “{name}”", name=names.printable(name)),
@@ -319,7 +319,7 @@ def file(db: Database, *, slug: str, name: str, principal: Principal, now: datet
         wanted = public[name]
         path = folder / wanted.sha256
         if not path.exists():
-            _keep(path, queries.stored_content(session, wanted.sha256))
+            _keep(path, queries.competitions.stored_content(session, wanted.sha256))
     return KeptFile(name, path, wanted.sha256, wanted.modified_at)
 
 

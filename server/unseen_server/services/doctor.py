@@ -42,7 +42,7 @@ class Counts:
 def counts(db: Database) -> Counts:
     with db.read() as session:
         tables = (Course, User, Competition, Team, Submission, AuditEntry)
-        return Counts(*(queries.rows_in(session, table) for table in tables))
+        return Counts(*(queries.competitions.rows_in(session, table) for table in tables))
 
 
 def examine(config: Config, db: Database) -> list[Finding]:
@@ -89,7 +89,7 @@ def _secret(config: Config) -> Iterator[Finding]:
 def _standings(db: Database) -> Iterator[Finding]:
     """Every standing is counted again from the submissions themselves."""
     with db.read() as session:
-        for competition, _ in queries.competitions_with_courses(session):
+        for competition, _ in queries.competitions.competitions_with_courses(session):
             wrong = _wrong_standings(session, competition)
             what = say("standings of {competition}", competition=competition.slug)
             yield Finding(what, not wrong, say("{teams} differ from the submissions", teams=len(wrong)))
@@ -100,9 +100,9 @@ def _wrong_standings(session: Session, competition: Competition) -> list[int]:
     direction = metrics.metric(competition.metric).direction
     kept = {
         standing.team_id: (standing.entries, standing.score, standing.submission_id)
-        for standing in queries.standings_of(session, competition.id)
+        for standing in queries.boards.standings_of(session, competition.id)
     }
-    counted = queries.standings_from_submissions(session, competition.id, competition.key_version, direction)
+    counted = queries.boards.standings_from_submissions(session, competition.id, competition.key_version, direction)
     return [
         team
         for team in kept.keys() | counted.keys()

@@ -95,14 +95,14 @@ def save(db: Database, *, slug: str, wanted: Settings, stamp: str, principal: Pr
     somebody changed them in between."""
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         made = _plan(session, competition, wanted, stamp, now)
         if not made.changes:
             return made
         for change in made.changes:
             setattr(competition, change.setting, change.new)
-        for submission in queries.chosen_submissions(
-            session, queries.teams_with_more_finals(session, competition.id, wanted.final_submissions)
+        for submission in queries.submissions.chosen_submissions(
+            session, queries.submissions.teams_with_more_finals(session, competition.id, wanted.final_submissions)
         ):
             submission.selected = False
         competition.board_version += 1
@@ -129,7 +129,7 @@ def _settled(session: Session, competition: Competition, now: datetime) -> froze
     if phase is Phase.REVEALED:
         return every - ALWAYS_FREE
     settled = set() if phase is Phase.DRAFT else {"starts_at", "time_zone"}
-    if queries.student_submissions(session, competition.id):
+    if queries.submissions.student_submissions(session, competition.id):
         settled |= {"time_zone", "release"}
     return frozenset(settled)
 
@@ -193,16 +193,16 @@ def _consequences(session: Session, competition: Competition, wanted: Settings, 
     said = _of_the_deadline(competition, wanted, now)
     today = limits.quota_day(now, wanted.time_zone)
     if wanted.daily_limit < competition.daily_limit:
-        teams = queries.teams_having_used(session, competition.id, wanted.daily_limit, today)
+        teams = queries.submissions.teams_having_used(session, competition.id, wanted.daily_limit, today)
         said += _about(teams, N_("Teams that have used that many today already, and can submit again tomorrow: {n}."))
     if wanted.total_limit and wanted.total_limit < (competition.total_limit or MOST + 1):
-        teams = queries.teams_having_used(session, competition.id, wanted.total_limit)
+        teams = queries.submissions.teams_having_used(session, competition.id, wanted.total_limit)
         said += _about(teams, N_("Teams that have submitted that often already, and can submit no more: {n}."))
     if wanted.final_submissions < competition.final_submissions:
-        teams = len(queries.teams_with_more_finals(session, competition.id, wanted.final_submissions))
+        teams = len(queries.submissions.teams_with_more_finals(session, competition.id, wanted.final_submissions))
         said += _about(teams, N_("Teams that chose more final submissions, and have to choose again: {n}."))
     if wanted.largest_team < competition.largest_team:
-        teams = queries.teams_larger_than(session, competition.id, wanted.largest_team)
+        teams = queries.submissions.teams_larger_than(session, competition.id, wanted.largest_team)
         said += _about(teams, N_("Teams that are larger already, and stay as they are: {n}."))
     return said
 
@@ -250,7 +250,9 @@ def pages(db: Database, *, slug: str, principal: Principal, now: datetime) -> li
     """Every page there could be, in the order of the tabs; other languages that it has come after ours."""
     with db.read() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        there = {(page.name, page.language): page.markdown for page in queries.pages_of(session, competition.id)}
+        there = {
+            (page.name, page.language): page.markdown for page in queries.competitions.pages_of(session, competition.id)
+        }
     languages = [*LANGUAGES, *sorted({language for _, language in there} - LANGUAGES.keys())]
     return [EditablePage(name, language, there.get((name, language), "")) for name in PAGES for language in languages]
 
@@ -281,7 +283,7 @@ def save_page(
     text = checked_page(markdown)
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         there = session.get(Page, (competition.id, name, language))
         old = there.markdown if there else ""
         _need_unchanged(_stamp(old), stamp)

@@ -107,7 +107,7 @@ def _stand(
         improved=improved and not submission.late,
         rank=teams.public_rank(session, competition, standing),
         previous_rank=previous_rank,
-        teams=queries.ranked_teams(session, competition.id),
+        teams=queries.boards.ranked_teams(session, competition.id),
     )
 
 
@@ -115,12 +115,12 @@ def stand_anew(session: Session, competition: Competition, team: Team) -> None:
     """Count the team's standing again from its submissions, which were moved, withdrawn or brought back."""
     session.flush()
     direction = metrics.metric(competition.metric).direction
-    counted = queries.standings_from_submissions(
+    counted = queries.boards.standings_from_submissions(
         session, competition.id, competition.key_version, direction, team.id
     ).get(team.id, (0, None, None))
     standing = _standing_of(session, competition, team)
     standing.entries, standing.score, standing.submission_id = counted
-    standing.last_submission_at = queries.last_on_time(session, team.id)
+    standing.last_submission_at = queries.submissions.last_on_time(session, team.id)
     session.flush()
 
 
@@ -128,8 +128,8 @@ def all_stand_anew(session: Session, competition: Competition) -> None:
     """Find every team's best again after its submissions were scored anew; how many there are, and when, stays."""
     session.flush()
     direction = metrics.metric(competition.metric).direction
-    counted = queries.standings_from_submissions(session, competition.id, competition.key_version, direction)
-    for standing in queries.standings_of(session, competition.id):
+    counted = queries.boards.standings_from_submissions(session, competition.id, competition.key_version, direction)
+    for standing in queries.boards.standings_of(session, competition.id):
         _, standing.score, standing.submission_id = counted.get(standing.team_id, (0, None, None))
     session.flush()
 

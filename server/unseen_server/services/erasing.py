@@ -55,10 +55,10 @@ def at_stake(db: Database, *, username: str, principal: Principal) -> AtStake:
         user = _erasable(session, username, principal)
         return AtStake(
             username=user.username,
-            courses=[course.title for _, course in queries.roles_of(session, user.id)],
-            teams=len(queries.teams_of(session, user.id)),
-            submissions=len(queries.submissions_by(session, user.id)),
-            tokens=len(queries.tokens_of(session, user.id)),
+            courses=[course.title for _, course in queries.people.roles_of(session, user.id)],
+            teams=len(queries.teams.teams_of(session, user.id)),
+            submissions=len(queries.submissions.submissions_by(session, user.id)),
+            tokens=len(queries.people.tokens_of(session, user.id)),
         )
 
 
@@ -68,17 +68,17 @@ def erase(db: Database, *, username: str, principal: Principal, now: datetime) -
     An administrator may do so for anybody, an instructor for a student who is in no other course than theirs.
     """
     with db.write() as session:
-        user = queries.locked_user(session, _erasable(session, username, principal).id)
-        called = _Called(user, queries.names_before(session, user.username))
+        user = queries.people.locked_user(session, _erasable(session, username, principal).id)
+        called = _Called(user, queries.audit.names_before(session, user.username))
         _lock_boards(session, user)
         nobody = _free_name(session, user)
-        submissions = queries.submissions_by(session, user.id)
+        submissions = queries.submissions.submissions_by(session, user.id)
         _forget_work(session, submissions, called, nobody)
         _rename_teams(session, user, called)
         _forget_ways_in(session, user, called)
         _forget_mentions(session, user, called, nobody)
         _forget_person(user, nobody, now)
-        courses = [course for _, course in queries.roles_of(session, user.id)]
+        courses = [course for _, course in queries.people.roles_of(session, user.id)]
         audit.record(
             session,
             actor=principal.username,
@@ -96,7 +96,7 @@ def _erasable(session: Session, username: str, principal: Principal) -> User:
     user = accounts.user_named(session, names.without_controls(username))
     principal.need_scope("staff")
     if not principal.is_admin:
-        roles = queries.roles_of(session, user.id)
+        roles = queries.people.roles_of(session, user.id)
         own = [course for _, course in roles if principal.role_in(course.id) == "instructor"]
         if user.is_admin or len(own) != 1 or len(roles) != 1 or roles[0][0].role != "student":
             raise Forbidden(
@@ -137,15 +137,15 @@ class _Called:
 
 def _free_name(session: Session, user: User) -> str:
     name = f"removed-{user.id}"
-    while queries.user_by_key(session, name):
+    while queries.people.user_by_key(session, name):
         name += "-"
     return name
 
 
 def _lock_boards(session: Session, user: User) -> None:
     """Boards name teams and members: whoever kept one is told that it is another."""
-    for team in queries.teams_of(session, user.id):
-        queries.locked_competition(session, team.competition_id, exclusively=True).board_version += 1
+    for team in queries.teams.teams_of(session, user.id):
+        queries.competitions.locked_competition(session, team.competition_id, exclusively=True).board_version += 1
 
 
 def _forget_work(session: Session, submissions: Sequence[Submission], called: _Called, nobody: str) -> None:
@@ -159,15 +159,15 @@ def _forget_work(session: Session, submissions: Sequence[Submission], called: _C
 
 def _rename_teams(session: Session, user: User, called: _Called) -> None:
     """A team of one is the person; a larger one keeps its name, unless that is the person's."""
-    for team in queries.teams_of(session, user.id):
-        if len(queries.members_of(session, team.id)) == 1 or called.names(team.name):
+    for team in queries.teams.teams_of(session, user.id):
+        if len(queries.teams.members_of(session, team.id)) == 1 or called.names(team.name):
             team.name = _free_team_name(session, team, f"Removed {user.id}")
             team.name_key = names.key_of(team.name)
 
 
 def _free_team_name(session: Session, team: Team, wanted: str) -> str:
     name, n = wanted, 1
-    while queries.team_named(session, team.competition_id, names.key_of(name)):
+    while queries.teams.team_named(session, team.competition_id, names.key_of(name)):
         n += 1
         name = f"{wanted} ({n})"
     return name
@@ -186,12 +186,12 @@ def _forget_mentions(session: Session, user: User, called: _Called, nobody: str)
     """What the staff wrote beside the person's name, and the name itself in the audit log."""
     session.execute(update(Extension).where(Extension.user_id == user.id).values(reason=""))
     session.execute(update(Extension).where(Extension.actor == user.username).values(actor=nobody))
-    for text in queries.withdrawn_submissions(session):
+    for text in queries.submissions.withdrawn_submissions(session):
         text.withdrawn_by = called.without(text.withdrawn_by, nobody)
         text.withdrawn_reason = called.without(text.withdrawn_reason, nobody)
-    for announcement in queries.announcements_by(session, user.username):
+    for announcement in queries.competitions.announcements_by(session, user.username):
         announcement.actor = nobody
-    for entry in queries.all_audit_entries(session):
+    for entry in queries.audit.all_audit_entries(session):
         entry.actor = nobody if entry.actor == user.username else entry.actor
         if not entry.action.startswith("baseline."):  # a model may be called like a person
             entry.subject = called.without(entry.subject, nobody)

@@ -52,14 +52,19 @@ def listed(db: Database, *, slug: str, principal: Principal, now: datetime) -> l
     """All that were ever granted, the newest first."""
     with db.read() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        return [_granted(competition, row, user, now) for row, user in queries.extensions_of(session, competition.id)]
+        return [
+            _granted(competition, row, user, now)
+            for row, user in queries.extensions.extensions_of(session, competition.id)
+        ]
 
 
 def students(db: Database, *, slug: str, principal: Principal, now: datetime) -> list[tuple[str, str]]:
     """User and display names of those who may be granted something, by name."""
     with db.read() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        return [(user.username, user.display_name) for user in queries.students_of(session, competition.course_id)]
+        return [
+            (user.username, user.display_name) for user in queries.people.students_of(session, competition.course_id)
+        ]
 
 
 def propose(db: Database, *, slug: str, wanted: Wanted, principal: Principal, now: datetime) -> Granted:
@@ -73,7 +78,7 @@ def propose(db: Database, *, slug: str, wanted: Wanted, principal: Principal, no
 def grant(db: Database, *, slug: str, wanted: Wanted, principal: Principal, now: datetime) -> Granted:
     with db.write() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         row, user = _checked(session, competition, wanted, principal, now)
         session.add(row)
         competition.board_version += 1  # the board's page tells the student their own deadline
@@ -106,7 +111,7 @@ def withdraw(
                 what=say("extension {number}", number=number), advice=say("The list of extensions has their numbers.")
             )
         competition = competitions.staffed(session, home.slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         user = session.get_one(User, row.user_id)
         if row.withdrawn_at is not None:
             raise Conflict(reason=say("This extension was withdrawn already."))
@@ -127,7 +132,7 @@ def withdraw(
 
 def refuse_while_running(session: Session, competition: Competition, now: datetime) -> None:
     """Conflict while somebody may still submit on time, though the deadline has passed for everybody else."""
-    running = queries.running_extensions(session, competition.id, now)
+    running = queries.extensions.running_extensions(session, competition.id, now)
     if running:
         last, user = running[0]
         raise Conflict(
@@ -170,7 +175,7 @@ def _checked(
 def _student(session: Session, competition: Competition, typed: str) -> User:
     """Whoever of the course is meant by a user name, an e-mail address, a student id or a name."""
     typed = names.without_controls(typed)
-    found = queries.people_of_course(session, competition.course_id, typed, names.key_of(typed))
+    found = queries.people.people_of_course(session, competition.course_id, typed, names.key_of(typed))
     if len(found) > 1:
         raise Conflict(
             reason=say(

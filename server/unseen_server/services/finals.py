@@ -43,7 +43,7 @@ class _Shown:
 def final(db: Database, *, slug: str, principal: Principal, now: datetime) -> Final:
     with db.read() as session:
         competition = competitions.open_to(session, slug, principal, now)
-        team = queries.team_of(session, competition.id, principal.user_id)
+        team = queries.teams.team_of(session, competition.id, principal.user_id)
         return _final(session, competition, team)
 
 
@@ -53,8 +53,8 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
     wanted = set(refs)
     with db.write() as session:
         competition = competitions.open_to(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=False)
-        team = queries.team_of(session, competition.id, principal.user_id)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=False)
+        team = queries.teams.team_of(session, competition.id, principal.user_id)
         own_deadline = teams.own_deadline(session, competition, team.id if team else None, principal.user_id)
         phase = competitions.phase_of(competition, competitions.judged_at(competition, now), own_deadline)
         if phase is not Phase.OPEN:
@@ -68,7 +68,7 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
                 )
             )
         if team is not None:
-            queries.locked_team(session, team.id)
+            queries.teams.locked_team(session, team.id)
         own = _on_time(session, competition, team)
         for ref in sorted(wanted):
             if ref not in own:
@@ -119,7 +119,7 @@ def _on_time(
     """The team's submissions that can be final, by number, each with what was shown of it."""
     if team is None:
         return {}
-    rows = queries.submissions_of_team(session, team.id, competition.key_version, EVERY_SUBMISSION)
+    rows = queries.submissions.submissions_of_team(session, team.id, competition.key_version, EVERY_SUBMISSION)
     return {
         submission.id: (submission, shown)
         for submission, shown in rows

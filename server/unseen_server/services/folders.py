@@ -30,14 +30,16 @@ def folder_of(session: Session, competition: Competition) -> dict[str, bytes]:
     They are not read here: while a transaction is open, some databases let nobody write.
     """
     declared, files = _baselines(session, competition)
-    key = unpacked(competition, queries.answer_key(session, competition.id, competition.key_version))
+    key = unpacked(competition, queries.competitions.answer_key(session, competition.id, competition.key_version))
     bundle = Bundle(
         settings=_settings(competition, declared),
-        pages={(page.name, page.language): page.markdown for page in queries.pages_of(session, competition.id)},
+        pages={
+            (page.name, page.language): page.markdown for page in queries.competitions.pages_of(session, competition.id)
+        },
         key=key,
         public_files={
-            file.name: queries.stored_content(session, file.sha256)
-            for file in queries.files_of(session, competition.id)
+            file.name: queries.competitions.stored_content(session, file.sha256)
+            for file in queries.competitions.files_of(session, competition.id)
         },
         baseline_files=files,
         training_mean=math.nan,  # stands in no file
@@ -103,7 +105,7 @@ def _baselines(session: Session, competition: Competition) -> tuple[tuple[Declar
     """The baselines in the order they were placed, each with its file as CSV; a withdrawn one is left out."""
     declared: list[DeclaredBaseline] = []
     files: dict[str, bytes] = {}
-    for team, submission in queries.baselines_of(session, competition.id):
+    for team, submission in queries.competitions.baselines_of(session, competition.id):
         if submission.withdrawn_at is not None:
             continue
         name = _free_name(submission.file_name, files)

@@ -59,7 +59,7 @@ def gradebook(db: Database, *, slug: str, principal: Principal, now: datetime) -
     with db.read() as session:
         competition = competitions.staffed(session, slug, principal, now)
         results = _results(session, competition)
-        teams = queries.team_ids_by_person(session, competition.id)
+        teams = queries.teams.team_ids_by_person(session, competition.id)
         return Gradebook(
             competition=competition.slug,
             title=competition.title,
@@ -70,7 +70,7 @@ def gradebook(db: Database, *, slug: str, principal: Principal, now: datetime) -
             baselines=results.baselines,
             grades=[
                 _grade(student, teams.get(student.id), results)
-                for student in queries.students_of(session, competition.course_id)
+                for student in queries.people.students_of(session, competition.course_id)
             ],
         )
 
@@ -90,11 +90,11 @@ class _Results:
 
 def _results(session: Session, competition: Competition) -> _Results:
     direction = metrics.metric(competition.metric).direction
-    teams = queries.teams_by_id(session, competition.id)
-    public = [standing for standing, _ in queries.public_board(session, competition.id, direction)]
+    teams = queries.teams.teams_by_id(session, competition.id)
+    public = [standing for standing, _ in queries.boards.public_board(session, competition.id, direction)]
     shown = {standing.team_id: standing.score for standing in public if standing.score is not None}
     ranked = [standing.team_id for standing in public if standing.ranked]
-    private = {standing.team_id: standing for standing, _, _ in queries.private_board(session, competition.id)}
+    private = {standing.team_id: standing for standing, _, _ in queries.boards.private_board(session, competition.id)}
     return _Results(
         direction=direction,
         teams=teams,
@@ -119,7 +119,7 @@ def _results(session: Session, competition: Competition) -> _Results:
 
 def _finals(session: Session, competition: Competition, direction: Direction) -> dict[int, list[int]]:
     """The submissions that count in the end, as of now."""
-    rows = queries.finalists(session, competition.id, competition.key_version)
+    rows = queries.boards.finalists(session, competition.id, competition.key_version)
     return {
         team_id: sorted(row.id for row in reveal.final_rows(list(own), competition.final_submissions, direction))
         for team_id, own in groupby(rows, key=lambda row: row.team_id)

@@ -39,7 +39,7 @@ def keep(db: Database, *, file_name: str, content: bytes, principal: Principal, 
     name = secrets.token_urlsafe(24)
     with db.write() as session:
         session.execute(delete(HeldFile).where(HeldFile.created_at <= now - KEPT))
-        too_many = queries.held_files_of(session, principal.user_id)[KEPT_OF_EACH - 1 :]
+        too_many = queries.people.held_files_of(session, principal.user_id)[KEPT_OF_EACH - 1 :]
         session.execute(delete(HeldFile).where(HeldFile.id.in_(too_many)))
         session.add(
             HeldFile(
@@ -56,7 +56,7 @@ def keep(db: Database, *, file_name: str, content: bytes, principal: Principal, 
 def take(db: Database, *, name: str, principal: Principal, now: datetime) -> Held:
     """The file, which stays until it is dropped or a day old; NotFound where it is another person's."""
     with db.read() as session:
-        found = queries.held_file(session, names.without_controls(name), principal.user_id)
+        found = queries.people.held_file(session, names.without_controls(name), principal.user_id)
         if found is None or found.created_at <= now - KEPT:
             raise NotFound(what=say(NO_SUCH_FILE), advice=say("Uploads are kept for a day. Upload the file again."))
         return Held(found.name, found.file_name, found.content)

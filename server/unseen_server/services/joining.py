@@ -89,8 +89,10 @@ def join(db: Database, *, code: str, principal: Principal, address: str, now: da
     course_with_code(db, code, address=address, now=now)
     with db.write() as session:
         course = _course(session, code)
-        user = queries.locked_user(session, principal.user_id)  # one enrolment, however often the button is pressed
-        if queries.enrolment_of(session, course.id, user.id) is None:
+        user = queries.people.locked_user(
+            session, principal.user_id
+        )  # one enrolment, however often the button is pressed
+        if queries.people.enrolment_of(session, course.id, user.id) is None:
             accounts.enrol(session, user, course, "student", now=now, actor=user.username)
         return course.title
 
@@ -115,8 +117,8 @@ def join_as_somebody_new(
     try:
         with db.write() as session:
             course = _course(session, code)
-            taken = queries.user_by_key(session, names.key_of(username))
-            if taken or (email and queries.user_with_email(session, names.checked_email(email))):
+            taken = queries.people.user_by_key(session, names.key_of(username))
+            if taken or (email and queries.people.user_with_email(session, names.checked_email(email))):
                 raise NameTaken()
             user = accounts.add_user(
                 session, username, display_name=display_name, email=email or None, now=now, actor=username
@@ -131,7 +133,7 @@ def join_as_somebody_new(
 
 def _course(session: Session, code: str) -> Course:
     kept = canonical(code)
-    course = queries.course_with_join_code(session, kept) if kept else None
+    course = queries.people.course_with_join_code(session, kept) if kept else None
     if course is None:
         raise UnknownJoinCode()
     return course

@@ -47,7 +47,7 @@ class KeyRing:
 
     def _read(self, competition: Competition) -> LoadedKey:
         with self._db.read() as session:
-            row = queries.answer_key(session, competition.id, competition.key_version)
+            row = queries.competitions.answer_key(session, competition.id, competition.key_version)
         answers = unpacked(competition, row)
         expected = Expected(
             ids=answers.ids,

@@ -39,7 +39,7 @@ def create(
             else courses.only_course(session, now=now, actor=principal.username)
         )
         principal.need_instructor(home)
-        if queries.competition_with_course(session, settings.slug):
+        if queries.competitions.competition_with_course(session, settings.slug):
             raise Conflict(
                 reason=say(
                     "There is already a competition at the address “{slug}”. Choose another slug.", slug=settings.slug
@@ -75,7 +75,7 @@ def launch(db: Database, *, slug: str, at: str | None, principal: Principal, now
     """
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        queries.locked_competition(session, competition.id, exclusively=True)
+        queries.competitions.locked_competition(session, competition.id, exclusively=True)
         competition = _waiting(session, slug, principal, now)
         starts_at = _opening(competition, at, now)
         if competition.launched_at is None:
@@ -121,7 +121,7 @@ def _opening(competition: Competition, at: str | None, now: datetime) -> datetim
 def _launch(
     session: Session, competition: Competition, starts_at: datetime, principal: Principal, now: datetime
 ) -> None:
-    key = unpacked(competition, queries.answer_key(session, competition.id, competition.key_version))
+    key = unpacked(competition, queries.competitions.answer_key(session, competition.id, competition.key_version))
     competition.launched_at, competition.starts_at = now, starts_at
     competition.seal_salt = secrets.token_hex(16)
     competition.seal = key.sealed_hash(competition.seal_salt)
@@ -135,11 +135,11 @@ def close(db: Database, *, slug: str, principal: Principal, now: datetime) -> Sh
     """
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         phase = competitions.phase_of(competition, now)
         if phase is Phase.DRAFT:
             raise WrongPhase(phase=phase, action=say("closing"), needed=say("open"))
-        if phase is Phase.OPEN or queries.running_extensions(session, competition.id, now):
+        if phase is Phase.OPEN or queries.extensions.running_extensions(session, competition.id, now):
             competition.closed_at = now
             _bump(session, competition, principal, "competition.close", now)
     return competitions.shown(db, slug=slug, principal=principal, now=now)

@@ -68,13 +68,13 @@ def issue_for(db: Database, *, course: str, username: str, principal: Principal,
     with db.write() as session:
         place = courses.course_named(session, course)
         principal.need_staff(place)
-        user = queries.user_by_key(session, names.key_of(username))
-        if user is None or queries.enrolment_of(session, place.id, user.id) is None:
+        user = queries.people.user_by_key(session, names.key_of(username))
+        if user is None or queries.people.enrolment_of(session, place.id, user.id) is None:
             raise NotFound(
                 what=say("user “{name}”", name=names.printable(username)),
                 advice=say("Add them to the course first."),
             )
-        if not _may_issue(principal, user, queries.roles_of(session, user.id)):
+        if not _may_issue(principal, user, queries.people.roles_of(session, user.id)):
             raise Forbidden(
                 reason=say(
                     "A link would let you sign in as this person, who may do more than you or is in other courses. "
@@ -92,8 +92,8 @@ def invite_all(db: Database, *, course: str, principal: Principal, now: datetime
         principal.need_staff(place)
         return [
             _issue(session, user, "invite", now=now, actor=principal.username, course=place)
-            for user in queries.people_without_password(session, place.id)
-            if _may_issue(principal, user, queries.roles_of(session, user.id))
+            for user in queries.people.people_without_password(session, place.id)
+            if _may_issue(principal, user, queries.people.roles_of(session, user.id))
         ]
 
 
@@ -114,7 +114,7 @@ def note_request(db: Database, *, name: str, address: str, now: datetime) -> Non
 def forgotten(db: Database, name: str, now: datetime) -> Link | None:
     """A reset for whoever has this name or e-mail; None where no mail can reach them."""
     with db.write() as session:
-        user = queries.user_by_name_or_email(session, names.key_of(name), name.strip().lower())
+        user = queries.people.user_by_name_or_email(session, names.key_of(name), name.strip().lower())
         if user is None or user.email is None or user.disabled_at:
             return None
         return _issue(session, user, "reset", now=now, actor="visitor")
@@ -133,7 +133,7 @@ def _may_issue(principal: Principal, user: User, roles: Sequence[Row[Enrolment, 
 def _issue(
     session: Session, user: User, purpose: Purpose, *, now: datetime, actor: str, course: Course | None = None
 ) -> Link:
-    user = queries.locked_user(session, user.id)  # two links made at once would both stay alive
+    user = queries.people.locked_user(session, user.id)  # two links made at once would both stay alive
     if user.disabled_at:
         raise Conflict(
             reason=say("{name} is disabled and cannot sign in. Enable the account first.", name=user.username)
@@ -166,7 +166,7 @@ def follow(db: Database, secret: str, *, password: str, now: datetime) -> Signed
     password_hash = accounts.hashed(password)
     with db.write() as session:
         _, user = _living(session, secret, now)
-        user = queries.locked_user(session, user.id)
+        user = queries.people.locked_user(session, user.id)
         link, _ = _living(session, secret, now)  # again: meanwhile somebody else may have used it
         link.used_at = now
         accounts.replace_password(session, user, password_hash, now=now, actor=user.username)
@@ -174,7 +174,7 @@ def follow(db: Database, secret: str, *, password: str, now: datetime) -> Signed
 
 
 def _living(session: Session, secret: str, now: datetime) -> tuple[OneTimeLink, User]:
-    found = queries.link_with_digest(session, _digest(secret))
+    found = queries.people.link_with_digest(session, _digest(secret))
     if found is None:
         raise DeadLink()
     link, user = found

@@ -34,12 +34,12 @@ def together(session: Session, competition: Competition, host: Team, guest: Team
     granted = sum(
         extension.extra
         for team_id in both
-        for extension in queries.live_extensions(session, competition.id, team_id, None)
+        for extension in queries.extensions.live_extensions(session, competition.id, team_id, None)
     )
     return Together(
-        members=sum(len(queries.members_of(session, team_id)) for team_id in both) + (0 if guest else 1),
+        members=sum(len(queries.teams.members_of(session, team_id)) for team_id in both) + (0 if guest else 1),
         largest_team=competition.largest_team,
-        submissions=sum(queries.used_in_total(session, team_id) for team_id in both),
+        submissions=sum(queries.submissions.used_in_total(session, team_id) for team_id in both),
         most_submissions=merging.most_submissions(competition.daily_limit, days, competition.total_limit) + granted,
     )
 
@@ -60,7 +60,7 @@ def merge(
     quota day the guest's slots follow the host's: what either has used the team has used.
     """
     for team_id in sorted((host.id, guest.id)):
-        queries.locked_team(session, team_id)
+        queries.teams.locked_team(session, team_id)
     _move_submissions(session, host, guest)
     session.execute(update(TeamMember).where(TeamMember.team_id == guest.id).values(team_id=host.id))
     _end_invitations(session, host, guest)
@@ -73,8 +73,8 @@ def merge(
     competition.board_version += 1
     merged = Merged(
         team=host.name,
-        members=len(queries.members_of(session, host.id)),
-        submissions=queries.used_in_total(session, host.id),
+        members=len(queries.teams.members_of(session, host.id)),
+        submissions=queries.submissions.used_in_total(session, host.id),
         finals_cleared=cleared,
     )
     audit.record(
@@ -94,18 +94,18 @@ def merge(
 
 
 def _move_submissions(session: Session, host: Team, guest: Team) -> None:
-    for day in queries.quota_days_of(session, guest.id):
+    for day in queries.submissions.quota_days_of(session, guest.id):
         session.execute(
             update(Submission)
             .where(Submission.team_id == guest.id, Submission.quota_day == day)
-            .values(team_id=host.id, slot=Submission.slot + queries.used_slots(session, host.id, day))
+            .values(team_id=host.id, slot=Submission.slot + queries.submissions.used_slots(session, host.id, day))
             .execution_options(synchronize_session=False)
         )
 
 
 def _end_invitations(session: Session, host: Team, guest: Team) -> None:
     """Those that the guest sent, and those of the host to people who are its members now."""
-    members = [user.id for user, _ in queries.members_of(session, host.id)]
+    members = [user.id for user, _ in queries.teams.members_of(session, host.id)]
     session.execute(delete(TeamInvitation).where(TeamInvitation.team_id == guest.id))
     session.execute(
         delete(TeamInvitation).where(TeamInvitation.team_id == host.id, TeamInvitation.user_id.in_(members))
@@ -114,7 +114,7 @@ def _end_invitations(session: Session, host: Team, guest: Team) -> None:
 
 def _keep_or_clear_finals(session: Session, competition: Competition, team: Team) -> bool:
     """Whether both had chosen more final submissions than one team may: then none is, until they choose again."""
-    selected = queries.selected_of_team(session, team.id)
+    selected = queries.submissions.selected_of_team(session, team.id)
     if len(selected) <= competition.final_submissions:
         return False
     session.execute(

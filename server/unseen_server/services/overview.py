@@ -49,7 +49,7 @@ def course_overview(db: Database, *, course: str, principal: Principal, now: dat
 
 def _overview(db: Database, course: StaffedCourse, now: datetime) -> CourseOverview:
     with db.read() as session:
-        there = queries.competitions_of(session, courses.course_named(session, course.slug).id)
+        there = queries.competitions.competitions_of(session, courses.course_named(session, course.slug).id)
         return CourseOverview(
             course,
             [_running(session, one, now) for one in there if one.removed_at is None],
@@ -66,6 +66,6 @@ def _running(session: Session, competition: Competition, now: datetime) -> Runni
         starts_at=competition.starts_at,
         deadline=competition.deadline,
         time_zone=competition.time_zone,
-        teams=queries.ranked_teams(session, competition.id),
-        today=queries.student_submissions_by_day(session, competition.id).get(today, 0),
+        teams=queries.boards.ranked_teams(session, competition.id),
+        today=queries.submissions.student_submissions_by_day(session, competition.id).get(today, 0),
     )

@@ -45,18 +45,18 @@ def places(db: Database, *, slugs: Iterable[str], principal: Principal, now: dat
 
 
 def _place(session: Session, competition: Competition, principal: Principal, now: datetime) -> Place:
-    team = queries.team_of(session, competition.id, principal.user_id)
+    team = queries.teams.team_of(session, competition.id, principal.user_id)
     standing = session.get(Standing, team.id) if team else None
     allowance = teams.allowance(session, competition, team.id if team else None, now, principal.user_id)
     is_open = competitions.phase_of(competition, now, allowance.deadline) is Phase.OPEN
     more_than_count = standing is not None and standing.entries > competition.final_submissions
     near = is_open and allowance.deadline - now <= REMINDED
-    asking = queries.invitations_to(session, competition.id, principal.user_id) if is_open else []
+    asking = queries.teams.invitations_to(session, competition.id, principal.user_id) if is_open else []
     return Place(
         limits=allowance,
         best=standing.score if standing else None,
         final_rank=_final_rank(session, competition, team),
-        choose_soon=near and more_than_count and not (team and queries.selected_of_team(session, team.id)),
+        choose_soon=near and more_than_count and not (team and queries.submissions.selected_of_team(session, team.id)),
         invited_by=[host.name for _, host, _ in asking],
     )
 

@@ -69,11 +69,11 @@ def listed(
     text = names.without_controls(text)
     with db.read() as session:
         target = courses.staffed(session, course, principal)
-        found = queries.people_found(session, target.id, text=text, offset=offset, limit=limit)
-        seen = queries.last_seen(session, [user.id for user, _ in found])
+        found = queries.people.people_found(session, target.id, text=text, offset=offset, limit=limit)
+        seen = queries.people.last_seen(session, [user.id for user, _ in found])
         return People(
             [_person(user, enrolment, seen.get(user.id)) for user, enrolment in found],
-            queries.people_counted(session, target.id, text),
+            queries.people.people_counted(session, target.id, text),
         )
 
 
@@ -81,10 +81,10 @@ def profile(db: Database, *, course: str, username: str, principal: Principal) -
     with db.read() as session:
         target = courses.staffed(session, course, principal)
         user, enrolment = _member(session, target, username)
-        seen = queries.last_seen(session, [user.id])
+        seen = queries.people.last_seen(session, [user.id])
         return Profile(
             person=_person(user, enrolment, seen.get(user.id)),
-            places=[Place(*row) for row in queries.places_of(session, target.id, user.id)],
+            places=[Place(*row) for row in queries.people.places_of(session, target.id, user.id)],
             is_self=user.id == principal.user_id,
             is_last_instructor=_is_last_instructor(session, target, enrolment),
             may_instruct=principal.role_in(target.id) == "instructor",
@@ -105,8 +105,8 @@ def _person(user: User, enrolment: Enrolment, last_seen: datetime | None) -> Per
 
 
 def _member(session: Session, course: Course, username: str) -> tuple[User, Enrolment]:
-    user = queries.user_by_key(session, names.key_of(names.without_controls(username)))
-    enrolment = queries.enrolment_of(session, course.id, user.id) if user else None
+    user = queries.people.user_by_key(session, names.key_of(names.without_controls(username)))
+    enrolment = queries.people.enrolment_of(session, course.id, user.id) if user else None
     if user is None or enrolment is None:
         raise NotFound(
             what=say("user “{name}”", name=names.printable(username)),
@@ -116,7 +116,9 @@ def _member(session: Session, course: Course, username: str) -> tuple[User, Enro
 
 
 def _is_last_instructor(session: Session, course: Course, enrolment: Enrolment) -> bool:
-    return enrolment.role == "instructor" and not queries.other_instructors(session, course.id, enrolment.user_id)
+    return enrolment.role == "instructor" and not queries.people.other_instructors(
+        session, course.id, enrolment.user_id
+    )
 
 
 # changing
@@ -139,8 +141,8 @@ def add(
         target = courses.staffed(session, course, principal)
         if role != "student":
             principal.need_instructor(target)
-        user = queries.user_by_key(session, names.key_of(username))
-        if user and queries.enrolment_of(session, target.id, user.id):
+        user = queries.people.user_by_key(session, names.key_of(username))
+        if user and queries.people.enrolment_of(session, target.id, user.id):
             raise Conflict(reason=say("{name} is in this course already.", name=user.username))
         if user and email and user.email != names.checked_email(email):
             raise Conflict(
@@ -159,9 +161,7 @@ def add(
         accounts.enrol(session, user, target, role, now=now, actor=principal.username)
 
 
-def change_role(
-    db: Database, *, course: str, username: str, role: str, principal: Principal, now: datetime
-) -> None:
+def change_role(db: Database, *, course: str, username: str, role: str, principal: Principal, now: datetime) -> None:
     """Give somebody another role, as an instructor; nobody changes their own, and one instructor stays."""
     with db.write() as session:
         target = courses.instructed(session, course, principal)
@@ -190,7 +190,7 @@ def correct(
                 )
             )
         address = names.checked_email(email) if email else None
-        holder = queries.user_with_email(session, address) if address else None
+        holder = queries.people.user_with_email(session, address) if address else None
         if holder and holder.id != user.id:
             raise Conflict(reason=say("The address {address} already belongs to another user.", address=address))
         number = names.checked_text(student_id, say("A student id"), 64) if student_id else None
@@ -211,7 +211,7 @@ def correct(
 def _is_student_of(session: Session, principal: Principal, user: User) -> bool:
     return not user.is_admin and all(
         enrolment.role == "student" and principal.is_staff_of(course.id)
-        for enrolment, course in queries.roles_of(session, user.id)
+        for enrolment, course in queries.people.roles_of(session, user.id)
     )
 
 
@@ -235,7 +235,7 @@ def take_out(db: Database, *, course: str, username: str, principal: Principal, 
 
 def _changeable(session: Session, course: Course, username: str, principal: Principal) -> tuple[User, Enrolment]:
     """Somebody else in the course, whose staff stays as it is until the transaction ends."""
-    queries.locked_course(session, course.id)
+    queries.people.locked_course(session, course.id)
     user, enrolment = _member(session, course, username)
     if user.id == principal.user_id:
         raise Conflict(reason=say("You cannot change your own part in a course. Ask another instructor to do it."))
@@ -244,6 +244,4 @@ def _changeable(session: Session, course: Course, username: str, principal: Prin
 
 def _need_another_instructor(session: Session, course: Course, enrolment: Enrolment) -> None:
     if _is_last_instructor(session, course, enrolment):
-        raise Conflict(
-            reason=say("This is the course's last instructor. Make somebody else an instructor first.")
-        )
+        raise Conflict(reason=say("This is the course's last instructor. Make somebody else an instructor first."))

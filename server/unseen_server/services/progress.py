@@ -46,22 +46,24 @@ def progress(
         permitted = competitions.instructed if for_instructors else competitions.staffed
         competition = permitted(session, slug, principal, now)
         today = limits.quota_day(now, competition.time_zone)
-        by_day = queries.student_submissions_by_day(session, competition.id)
-        written = {page.name for page in queries.pages_of(session, competition.id) if page.markdown.strip()}
+        by_day = queries.submissions.student_submissions_by_day(session, competition.id)
+        written = {
+            page.name for page in queries.competitions.pages_of(session, competition.id) if page.markdown.strip()
+        }
         return Progress(
             may_instruct=principal.role_in(competition.course_id) == "instructor",
             launched=competition.launched_at is not None,
             closed_at=competition.closed_at,
             removed_at=competition.removed_at,
-            students=queries.students_counted(session, competition.course_id),
+            students=queries.people.students_counted(session, competition.course_id),
             submissions=sum(by_day.values()),
             submissions_today=by_day.get(today, 0),
-            rejected=queries.rejections_counted(session, competition.id, now - REJECTIONS_WINDOW),
-            last_submission_at=queries.last_submission_at(session, competition.id),
+            rejected=queries.submissions.rejections_counted(session, competition.id, now - REJECTIONS_WINDOW),
+            last_submission_at=queries.submissions.last_submission_at(session, competition.id),
             by_day=_every_day(by_day, today),
             missing_pages=[name for name in PAGES if name not in written],
-            baselines=len(queries.baselines_of(session, competition.id)),
-            file_bytes=sum(file.size for file in queries.files_of(session, competition.id)),
+            baselines=len(queries.competitions.baselines_of(session, competition.id)),
+            file_bytes=sum(file.size for file in queries.competitions.files_of(session, competition.id)),
         )
 
 

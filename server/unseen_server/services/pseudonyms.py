@@ -83,12 +83,12 @@ class Pseudonyms:
 
 def drawn(session: Session, competition: Competition) -> Pseudonyms:
     """Pseudonyms for everybody in the course and every team of the competition, in random order."""
-    people = queries.people_of(session, competition.course_id)
+    people = queries.people.people_of(session, competition.course_id)
     staff = {user.username for user, enrolment in people if enrolment.role != "student"}
-    of_teams = queries.usernames_by_team(session, competition.id)
+    of_teams = queries.teams.usernames_by_team(session, competition.id)
     students = {user.username for user, _ in people}.union(*of_teams.values()) - staff
     named = {**_numbered("Student", students), **_numbered("Staff", staff), SERVER.username: SERVER.username}
-    teams = queries.teams_by_id(session, competition.id).values()
+    teams = queries.teams.teams_by_id(session, competition.id).values()
     return Pseudonyms(
         people=named,
         teams={

@@ -13,7 +13,7 @@ from unseen_server.core.errors import Conflict, NotFound
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Rejection, Submission
-from unseen_server.db.queries import ReceivedRow
+from unseen_server.db.queries.received import ReceivedRow
 from unseen_server.db.session import Database
 from unseen_server.services import audit, audits, competitions, names
 from unseen_server.services.accounts import Principal
@@ -82,9 +82,11 @@ def search(
     """Submissions in which every word of `text` occurs; a number is a ref, too."""
     with db.read() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        wanted = queries.ReceivedWanted(competition.id, competition.key_version, names.without_controls(text), kind)
-        rows = queries.submissions_received(session, wanted, offset, limit)
-        return Found([_received(row) for row in rows], queries.submissions_received_counted(session, wanted))
+        wanted = queries.received.ReceivedWanted(
+            competition.id, competition.key_version, names.without_controls(text), kind
+        )
+        rows = queries.received.submissions_received(session, wanted, offset, limit)
+        return Found([_received(row) for row in rows], queries.received.submissions_received_counted(session, wanted))
 
 
 def one(db: Database, *, slug: str, ref: int, principal: Principal, now: datetime) -> tuple[Received, list[Deed]]:
@@ -92,8 +94,8 @@ def one(db: Database, *, slug: str, ref: int, principal: Principal, now: datetim
     with db.read() as session:
         competition = competitions.staffed(session, slug, principal, now)
         of_competition(session, competition, ref)
-        wanted = queries.ReceivedWanted(competition.id, competition.key_version, ref=ref)
-        (row,) = queries.submissions_received(session, wanted, 0, 1)
+        wanted = queries.received.ReceivedWanted(competition.id, competition.key_version, ref=ref)
+        (row,) = queries.received.submissions_received(session, wanted, 0, 1)
         return _received(row), audits.of_submission(session, competition, ref)
 
 
@@ -147,7 +149,7 @@ def rejected(db: Database, *, slug: str, principal: Principal, now: datetime) ->
         competition = competitions.staffed(session, slug, principal, now)
         return [
             Rejected(row.username, row.display_name, row.count_of_files, row.first_at)
-            for row in queries.rejections_by_person(session, competition.id, now - REJECTIONS_WINDOW)
+            for row in queries.received.rejections_by_person(session, competition.id, now - REJECTIONS_WINDOW)
         ]
 
 
@@ -156,9 +158,9 @@ def clear_rejected(db: Database, *, slug: str, username: str, reason: str, princ
     reason = names.checked_reason(reason)
     with db.write() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        user = queries.user_by_key(session, names.key_of(names.without_controls(username)))
+        user = queries.people.user_by_key(session, names.key_of(names.without_controls(username)))
         since = now - REJECTIONS_WINDOW
-        count = len(queries.rejections_since(session, competition.id, user.id, since)) if user else 0
+        count = len(queries.submissions.rejections_since(session, competition.id, user.id, since)) if user else 0
         if user is None or not count:
             raise Conflict(
                 reason=say("No file of “{name}” was rejected within the last hour.", name=names.printable(username))

@@ -51,13 +51,13 @@ def restore(db: Database, *, slug: str, principal: Principal, now: datetime) -> 
 
 def _locked(session: Session, slug: str, principal: Principal, now: datetime) -> Competition:
     competition = competitions.instructed(session, slug, principal, now)
-    return queries.locked_competition(session, competition.id, exclusively=True)
+    return queries.competitions.locked_competition(session, competition.id, exclusively=True)
 
 
 def _at_stake(session: Session, competition: Competition) -> AtStake:
     return AtStake(
-        teams=queries.ranked_teams(session, competition.id),
-        submissions=queries.student_submissions(session, competition.id),
+        teams=queries.boards.ranked_teams(session, competition.id),
+        submissions=queries.submissions.student_submissions(session, competition.id),
     )
 
 

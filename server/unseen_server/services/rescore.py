@@ -125,7 +125,7 @@ class _OnlyLooking(Exception):  # noqa: N818 - the end of a dry run, which undoe
 def current_key(db: Database, keys: KeyRing, *, slug: str, principal: Principal, now: datetime) -> CurrentKey:
     with db.read() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        submissions = len(queries.submission_ids(session, competition.id))
+        submissions = len(queries.submissions.submission_ids(session, competition.id))
     key = keys.of(competition).answers
     return CurrentKey(competition.key_version, len(key.ids), key.n_public, key.n_private, submissions)
 
@@ -156,10 +156,10 @@ def rescore(
     correction = _Correction(key.version, key.answers, new, constants)
     scores = _score_all(db, competition, new, progress)
     with contextlib.suppress(_OnlyLooking), db.write() as session:
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         if competition.key_version != correction.version:
             raise Conflict(reason=say("Somebody else corrected the answers at the same moment. Look at them again."))
-        refs = queries.submission_ids(session, competition.id)
+        refs = queries.submissions.submission_ids(session, competition.id)
         since = [ref for ref in refs if ref not in scores]  # came while the others were scored
         scores.update(_scored(session, competition, new, since))
         report = _apply(session, competition, correction, scores, principal, now, dry_run=dry_run, quiet=quiet)
@@ -175,7 +175,7 @@ def _score_all(db: Database, competition: Competition, key: AnswerKey, progress:
     """Scores of all submissions there are, a few at a time, so that no reader keeps the writers of SQLite waiting."""
     scores: dict[int, Scores] = {}
     with db.read() as session:
-        refs = queries.submission_ids(session, competition.id)
+        refs = queries.submissions.submission_ids(session, competition.id)
     for start in range(0, len(refs), AT_ONCE):
         with db.read() as session:
             scores.update(_scored(session, competition, key, refs[start : start + AT_ONCE]))
@@ -208,10 +208,10 @@ def _constants(db: Database, competition: Competition, old: AnswerKey, new: Answ
 
 def _yardsticks(session: Session, competition: Competition, n: int) -> Iterator[Floats]:
     """What the constants may have been measured by: the baselines in their order, and the mean."""
-    for ref in queries.baseline_submission_ids(session, competition.id):
+    for ref in queries.submissions.baseline_submission_ids(session, competition.id):
         yield from (predictions for _, predictions in storage.predictions_of(session, [ref]))
-    train = next(file for file in queries.files_of(session, competition.id) if file.name == "train.csv")
-    content = queries.stored_content(session, train.sha256)
+    train = next(file for file in queries.competitions.files_of(session, competition.id) if file.name == "train.csv")
+    content = queries.competitions.stored_content(session, train.sha256)
     yield np.full(n, bundles.mean_label(content, competition.target_column))
 
 
@@ -264,7 +264,7 @@ def _apply(
 
 
 def _replace_key(session: Session, competition: Competition, correction: _Correction, now: datetime) -> None:
-    version, new = queries.newest_key_version(session, competition.id) + 1, correction.new
+    version, new = queries.submissions.newest_key_version(session, competition.id) + 1, correction.new
     session.add(AnswerKeyVersion(competition_id=competition.id, version=version, created_at=now, **packed(new)))
     competition.key_version, competition.public_rows = version, new.n_public
     competition.baseline_score = correction.constants.baseline_score
@@ -277,12 +277,12 @@ def _replace_key(session: Session, competition: Competition, correction: _Correc
 def _boards(session: Session, competition: Competition) -> _Boards:
     direction = metrics.metric(competition.metric).direction
     rank, public = 0, {}
-    for standing, team in queries.public_board(session, competition.id, direction):
+    for standing, team in queries.boards.public_board(session, competition.id, direction):
         rank += standing.ranked
         public[team.name] = _Place(not standing.ranked, rank if standing.ranked else None, standing.score)
     private = {
         team.name: _Place(standing.rank is None, standing.rank, standing.score)
-        for standing, _, team in queries.private_board(session, competition.id)
+        for standing, _, team in queries.boards.private_board(session, competition.id)
     }
     return _Boards(public, private)
 

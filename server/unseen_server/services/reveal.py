@@ -49,7 +49,7 @@ def reveal(db: Database, *, slug: str, principal: Principal, now: datetime) -> d
     """
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         if competition.revealed_at is not None:
             return competition.revealed_at
         check_ended(session, competition, now)
@@ -85,20 +85,18 @@ def write_anew(session: Session, competition: Competition) -> dict[str, list[int
     session.flush()
     after = _ranks(session, competition)
     return {
-        team: [before.get(team), after.get(team)]
-        for team in {**before, **after}
-        if before.get(team) != after.get(team)
+        team: [before.get(team), after.get(team)] for team in {**before, **after} if before.get(team) != after.get(team)
     }
 
 
 def _ranks(session: Session, competition: Competition) -> dict[str, int | None]:
-    return {team.name: standing.rank for standing, _, team in queries.private_board(session, competition.id)}
+    return {team.name: standing.rank for standing, _, team in queries.boards.private_board(session, competition.id)}
 
 
 def private_standings(session: Session, competition: Competition) -> list[PrivateStanding]:
     """The private board as it is by now, best first; the reveal is what writes it down."""
     direction = metrics.metric(competition.metric).direction
-    rows = queries.finalists(session, competition.id, competition.key_version)
+    rows = queries.boards.finalists(session, competition.id, competition.key_version)
     public_ranks = _public_ranks(session, competition, direction)
     finalists = [
         _finalist(list(team_rows), competition.final_submissions, direction)
@@ -131,7 +129,7 @@ def _finalist(rows: Sequence[Any], count: int, direction: Direction) -> _Finalis
 
 
 def final_rows(rows: Sequence[Any], count: int, direction: Direction) -> list[Any]:
-    """Of one team's rows of `queries.finalists`: those it chose, else those that count by default."""
+    """Of one team's rows of `queries.boards.finalists`: those it chose, else those that count by default."""
     chosen = [row for row in rows if row.selected]
     if chosen:
         return chosen
@@ -141,6 +139,8 @@ def final_rows(rows: Sequence[Any], count: int, direction: Direction) -> list[An
 
 def _public_ranks(session: Session, competition: Competition, direction: str) -> dict[int, int]:
     ranked = [
-        standing.team_id for standing, _ in queries.public_board(session, competition.id, direction) if standing.ranked
+        standing.team_id
+        for standing, _ in queries.boards.public_board(session, competition.id, direction)
+        if standing.ranked
     ]
     return {team_id: rank for rank, team_id in enumerate(ranked, start=1)}

@@ -103,7 +103,7 @@ def _named(plan: Plan, *what: str) -> list[str]:
 def _plan(session: Session, course: Course, listed: class_lists.ClassList) -> tuple[Plan, dict[int, User]]:
     """The plan, and who is known already by the line they stand in."""
     known, problems = _known(session, course, listed.rows)
-    there = {user.id for user, _ in queries.people_of(session, course.id)}
+    there = {user.id for user, _ in queries.people.people_of(session, course.id)}
     rows = [_planned(row, known.get(row.line), there) for row in listed.rows]
     differences = [one for row in listed.rows if row.line in known for one in _differences(row, known[row.line])]
     all_problems = sorted([*listed.problems, *problems], key=lambda one: one.line or 0)
@@ -117,9 +117,9 @@ def _planned(row: Row, user: User | None, there: set[int]) -> Planned:
 
 def _known(session: Session, course: Course, rows: Sequence[Row]) -> tuple[dict[int, User], list[Problem]]:
     """Who each line means, if anybody known, and the lines that cannot be told or taken."""
-    by_name = queries.users_by_keys(session, [names.key_of(row.username) for row in rows])
-    by_email = queries.users_by_emails(session, [row.email for row in rows if row.email])
-    by_id = {user.student_id: user for user, _ in queries.people_of(session, course.id) if user.student_id}
+    by_name = queries.people.users_by_keys(session, [names.key_of(row.username) for row in rows])
+    by_email = queries.people.users_by_emails(session, [row.email for row in rows if row.email])
+    by_id = {user.student_id: user for user, _ in queries.people.people_of(session, course.id) if user.student_id}
     known: dict[int, User] = {}
     lines: dict[int, int] = {}
     problems: list[Problem] = []

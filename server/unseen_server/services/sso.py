@@ -51,12 +51,12 @@ def sign_in(db: Database, identity: Identity, *, now: datetime) -> Entry:
     """Sign in whoever has this identity; else whoever has its e-mail address; else somebody new, in no course yet."""
     try:
         with db.write() as session:
-            known = queries.identity(session, identity.issuer, identity.subject)
-            found = queries.user_with_email(session, identity.email) if identity.email and not known else None
+            known = queries.people.identity(session, identity.issuer, identity.subject)
+            found = queries.people.user_with_email(session, identity.email) if identity.email and not known else None
             if known:
-                user = queries.locked_user(session, known.user_id)
+                user = queries.people.locked_user(session, known.user_id)
             elif found:
-                user = _found_by_email(session, queries.locked_user(session, found.id), identity, now)
+                user = _found_by_email(session, queries.people.locked_user(session, found.id), identity, now)
             else:
                 user = _somebody_new(session, identity, now)
             if user.disabled_at:
@@ -69,8 +69,8 @@ def sign_in(db: Database, identity: Identity, *, now: datetime) -> Entry:
 def link(db: Database, identity: Identity, *, principal: Principal, now: datetime) -> None:
     """Let somebody who is signed in come by this identity from now on."""
     with db.write() as session:
-        user = queries.locked_user(session, principal.user_id)
-        known = queries.identity(session, identity.issuer, identity.subject)
+        user = queries.people.locked_user(session, principal.user_id)
+        known = queries.people.identity(session, identity.issuer, identity.subject)
         if known and known.user_id == user.id:
             return
         if known:
@@ -81,7 +81,7 @@ def link(db: Database, identity: Identity, *, principal: Principal, now: datetim
 def unlink(db: Database, issuer: str, *, principal: Principal, now: datetime) -> None:
     """Forget a link again, where a password remains to sign in with."""
     with db.write() as session:
-        user = queries.locked_user(session, principal.user_id)
+        user = queries.people.locked_user(session, principal.user_id)
         if user.password_hash is None:
             raise Conflict(reason=say("Without it you could not sign in: this account has no password."))
         session.execute(delete(SsoIdentity).where(SsoIdentity.user_id == user.id, SsoIdentity.issuer == issuer))
@@ -94,7 +94,7 @@ def _found_by_email(session: Session, user: User, identity: Identity, now: datet
     Nobody here has checked that whoever typed the address into the account owned it, so that their password and
     whatever else they could still come in by ends. Of staff a provider's word is not enough.
     """
-    roles = queries.roles_of(session, user.id)
+    roles = queries.people.roles_of(session, user.id)
     if user.is_admin or any(enrolment.role != "student" for enrolment, _ in roles):
         raise Forbidden(
             reason=say(
@@ -126,7 +126,7 @@ def _free_name(session: Session, identity: Identity) -> str:
     known_as = identity.nickname or (identity.email or "")
     name = re.sub(r"[^A-Za-z0-9._+-]", "", known_as.split("@")[0])[:40].lstrip("._+-") or "student"
     tried = [name, *(f"{name}-{n}" for n in range(2, NAMES_TRIED))]
-    free = (one for one in tried if queries.user_by_key(session, names.key_of(one)) is None)
+    free = (one for one in tried if queries.people.user_by_key(session, names.key_of(one)) is None)
     return next(free, f"{name}-{secrets.token_hex(4)}")
 
 

@@ -138,7 +138,7 @@ def names_by_team(db: Database, *, slug: str, principal: Principal | None, now: 
     with db.read() as session:
         competition = competitions.visible(session, slug, principal, now)
         found: dict[int, str] = {}
-        for team_id, name in queries.team_and_member_names(session, competition.id):
+        for team_id, name in queries.boards.team_and_member_names(session, competition.id):
             found[team_id] = f"{found.get(team_id, '')}\n{names.key_of(name)}"
         return found
 
@@ -152,7 +152,7 @@ def matching(order: Order, known: Mapping[int, str], text: str) -> list[Place]:
 def stamp(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> str:
     """A short text that changes whenever a board of this competition does, and only then."""
     with db.read() as session:
-        state = queries.board_state(session, slug) if names.SLUG.fullmatch(slug) else None
+        state = queries.boards.board_state(session, slug) if names.SLUG.fullmatch(slug) else None
         if state is None or not competitions.is_open_to_all(state[0], now):
             competitions.visible(session, slug, principal, now)  # refused, but for staff
         assert state is not None  # noqa: S101 - or it would not be visible
@@ -166,7 +166,7 @@ def own_team(db: Database, *, slug: str, principal: Principal | None, now: datet
         return None
     with db.read() as session:
         competition = competitions.visible(session, slug, principal, now)
-        team = queries.team_of(session, competition.id, principal.user_id)
+        team = queries.teams.team_of(session, competition.id, principal.user_id)
         return team.id if team else None
 
 
@@ -178,13 +178,13 @@ def _order(session: Session, competition: Competition, which: str, limit: int | 
         return Order(which, direction, _public(session, competition.id, direction, limit))
     if competition.revealed_at is None:
         raise NotFound(what=say("private leaderboard"), advice=say("It opens when the course staff reveal it."))
-    places: Sequence[Any] = queries.private_places(session, competition.id, limit)
+    places: Sequence[Any] = queries.boards.private_places(session, competition.id, limit)
     return Order(which, direction, [Place(*row) for row in places])
 
 
 def _public(session: Session, competition_id: int, direction: Direction, limit: int | None) -> list[Place]:
     rank, places = 0, []
-    rows: Sequence[Any] = queries.public_places(session, competition_id, direction, limit)
+    rows: Sequence[Any] = queries.boards.public_places(session, competition_id, direction, limit)
     for team_id, ranked, score in rows:
         rank += ranked
         places.append(Place(team_id, rank if ranked else None, score, None, None))
@@ -196,7 +196,7 @@ def _entries(session: Session, competition_id: int, places: Sequence[Place]) -> 
         some = places[begin : begin + READ_AT_ONCE]
         ids = [place.team_id for place in some]
         teams = _readable_teams(session, ids)
-        members = queries.members_of_teams(session, competition_id, ids)
+        members = queries.teams.members_of_teams(session, competition_id, ids)
         for place in some:
             team = teams.get(place.team_id)
             yield None if team is None else _entry(place, team, members.get(place.team_id, []))
@@ -205,7 +205,7 @@ def _entries(session: Session, competition_id: int, places: Sequence[Place]) -> 
 def _readable_teams(session: Session, team_ids: Sequence[int]) -> dict[int, Any]:
     """Their rows by number. What SQLite stored and cannot read back is left out; halving finds all the others."""
     try:
-        return {row.id: row for row in queries.standing_teams(session, team_ids)}
+        return {row.id: row for row in queries.boards.standing_teams(session, team_ids)}
     except (ValueError, TypeError):
         if len(team_ids) == 1:
             log.exception("the row of team %s on the board cannot be read", team_ids[0])
@@ -246,13 +246,13 @@ def progress(db: Database, *, slug: str, teams: Sequence[int], principal: Princi
             ends_at=max(begins, ends),
             direction=direction,
             lines=list(_lines(session, competition, direction, teams)),
-            baselines=[(row.name, row.score) for row in queries.public_baselines(session, competition.id)],
+            baselines=[(row.name, row.score) for row in queries.boards.public_baselines(session, competition.id)],
         )
 
 
 def _lines(session: Session, competition: Competition, direction: Direction, team_ids: Sequence[int]) -> Iterator[Line]:
     steps: dict[int, list[tuple[datetime, float]]] = {team_id: [] for team_id in team_ids}
-    for row in queries.shown_over_time(session, competition.id, competition.key_version, team_ids):
+    for row in queries.boards.shown_over_time(session, competition.id, competition.key_version, team_ids):
         so_far = steps[row.team_id]
         if not so_far or ranking.better(row.shown, so_far[-1][1], direction):
             so_far.append((row.submitted_at, row.shown))

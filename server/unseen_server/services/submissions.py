@@ -50,10 +50,10 @@ def own_submissions(db: Database, *, slug: str, principal: Principal, limit: int
     """Newest first."""
     with db.read() as session:
         competition = competitions.open_to(session, slug, principal, now)
-        team = queries.team_of(session, competition.id, principal.user_id)
+        team = queries.teams.team_of(session, competition.id, principal.user_id)
         if team is None:
             return []
-        rows = queries.submissions_of_team(session, team.id, competition.key_version, limit)
+        rows = queries.submissions.submissions_of_team(session, team.id, competition.key_version, limit)
         private = _private_scores(session, competition, team.id)
         return [_as_own(submission, shown, private) for submission, shown in rows]
 
@@ -63,7 +63,7 @@ def own_submission(db: Database, *, ref: int, principal: Principal) -> OwnSubmis
     with db.read() as session:
         submission = _of_member(session, ref, principal)
         competition = session.get_one(Competition, submission.competition_id)
-        shown = queries.shown_score(session, submission.id, competition.key_version)
+        shown = queries.submissions.shown_score(session, submission.id, competition.key_version)
         return _as_own(submission, shown, _private_scores(session, competition, submission.team_id))
 
 
@@ -82,12 +82,12 @@ def own_file(db: Database, *, ref: int, principal: Principal) -> UploadedFile:
 def own_limits(db: Database, *, slug: str, principal: Principal, now: datetime) -> Allowance:
     with db.read() as session:
         competition = competitions.open_to(session, slug, principal, now)
-        team = queries.team_of(session, competition.id, principal.user_id)
+        team = queries.teams.team_of(session, competition.id, principal.user_id)
         return teams.allowance(session, competition, team.id if team else None, now, principal.user_id)
 
 
 def _of_member(session: Session, ref: int, principal: Principal) -> Submission:
-    submission = queries.submission_of_member(session, ref, principal.user_id)
+    submission = queries.submissions.submission_of_member(session, ref, principal.user_id)
     if submission is None:
         raise NotFound(
             what=say("submission {ref} of yours", ref=ref),
@@ -100,7 +100,7 @@ def _private_scores(session: Session, competition: Competition, team_id: int) ->
     """Asked of the database only once the competition is revealed."""
     if competition.revealed_at is None:
         return {}
-    return queries.private_scores_of_team(session, team_id, competition.key_version)
+    return queries.submissions.private_scores_of_team(session, team_id, competition.key_version)
 
 
 def _as_own(submission: Submission, shown: float | None, private: dict[int, float]) -> OwnSubmission:

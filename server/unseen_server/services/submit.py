@@ -103,10 +103,10 @@ def submit(
         predictions = _read(db, key, competition, principal, upload, received_at)
         scores = metrics.score(metrics.metric(competition.metric), key.answers.labels, predictions, key.answers.usage)
         with db.write() as session:
-            competition = queries.locked_competition(session, competition.id, exclusively=False)
+            competition = queries.competitions.locked_competition(session, competition.id, exclusively=False)
             if competition.key_version != key.version:
                 continue  # the labels were corrected meanwhile: score again
-            team = queries.locked_team_of(session, competition.id, principal.user_id)
+            team = queries.teams.locked_team_of(session, competition.id, principal.user_id)
             answer = _first_answer(session, competition, principal, upload)
             if answer:
                 return answer
@@ -176,7 +176,7 @@ def _admitted(db: Database, slug: str, principal: Principal, now: datetime) -> t
     """The competition and the person's team, made on the spot for whoever is enrolled and comes first."""
     with db.read() as session:
         competition = competitions.open_to(session, slug, principal, now)
-        team = queries.team_of(session, competition.id, principal.user_id)
+        team = queries.teams.team_of(session, competition.id, principal.user_id)
     if team is None:
         team = teams.team_of_one(db, competition, principal, now)
     return competition, team.id
@@ -202,7 +202,9 @@ def _first_answer(session: Session, competition: Competition, principal: Princip
     """The receipt this very request already got, if it did."""
     if upload.idempotency_key is None:
         return None
-    earlier = queries.submission_with_key(session, competition.id, principal.user_id, upload.idempotency_key)
+    earlier = queries.submissions.submission_with_key(
+        session, competition.id, principal.user_id, upload.idempotency_key
+    )
     if earlier is None:
         return None
     if earlier.request_digest != upload.request_digest:
@@ -230,7 +232,7 @@ def _refuse_over_quota(
 
 
 def _refuse_flood(session: Session, competition: Competition, principal: Principal, now: datetime) -> None:
-    recent = queries.rejections_since(session, competition.id, principal.user_id, now - REJECTIONS_WINDOW)
+    recent = queries.submissions.rejections_since(session, competition.id, principal.user_id, now - REJECTIONS_WINDOW)
     if len(recent) >= competition.rejected_per_hour:
         again = recent[-competition.rejected_per_hour] + REJECTIONS_WINDOW
         seconds = _seconds(again - now)

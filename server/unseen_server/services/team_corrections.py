@@ -45,7 +45,7 @@ def rename(db: Database, *, slug: str, team: str, name: str, reason: str, princi
 def _correcting(db: Database, slug: str, principal: Principal, now: datetime) -> Iterator[tuple[Session, Competition]]:
     with db.write() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
         if phase not in (Phase.OPEN, Phase.CLOSED):
             raise WrongPhase(phase=phase, action=say("changing a team"), needed=Phase.OPEN)
@@ -53,9 +53,9 @@ def _correcting(db: Database, slug: str, principal: Principal, now: datetime) ->
 
 
 def _students_team(session: Session, competition: Competition, name: str) -> Team:
-    team = queries.team_named(session, competition.id, names.key_of(name))
+    team = queries.teams.team_named(session, competition.id, names.key_of(name))
     if team is None or team.kind != "student":
-        known = queries.student_team_names(session, competition.id)
+        known = queries.teams.student_team_names(session, competition.id)
         raise NotFound(
             what=say("team of students “{name}”", name=names.printable(name)),
             advice=names.did_you_mean(name, known) or say("The leaderboard has the names of all teams."),

@@ -24,9 +24,11 @@ def team_of_one(db: Database, competition: Competition, principal: Principal, no
     """The person's own team, made if it is not there yet; two first uploads at once end in the same team."""
     for _ in range(RACES):
         with contextlib.suppress(IntegrityError), db.write() as session:
-            queries.locked_competition(session, competition.id, exclusively=False)  # names of teams stay as they are
+            queries.competitions.locked_competition(
+                session, competition.id, exclusively=False
+            )  # names of teams stay as they are
             # Refused by the database where somebody else made it, or took the name, after this look.
-            return queries.team_of(session, competition.id, principal.user_id) or add_team_of_one(
+            return queries.teams.team_of(session, competition.id, principal.user_id) or add_team_of_one(
                 session, competition, principal, now
             )
     raise Busy()
@@ -46,7 +48,7 @@ def add_team_of_one(session: Session, competition: Competition, principal: Princ
 def _free_name(session: Session, competition_id: int, principal: Principal) -> str:
     """The display name, with the user name behind it where another team has it already."""
     name, n = principal.display_name, 1
-    while queries.team_named(session, competition_id, names.key_of(name)):
+    while queries.teams.team_named(session, competition_id, names.key_of(name)):
         name = f"{principal.display_name} ({principal.username}{'' if n == 1 else f' {n}'})"
         n += 1
     return name
@@ -56,7 +58,7 @@ def own_deadline(
     session: Session, competition: Competition, team_id: int | None, user_id: int | None = None
 ) -> datetime:
     """The latest of the competition's deadline and those granted to the team's members, or to a person without one."""
-    return _latest(competition, queries.live_extensions(session, competition.id, team_id, user_id))
+    return _latest(competition, queries.extensions.live_extensions(session, competition.id, team_id, user_id))
 
 
 def _latest(competition: Competition, granted: Sequence[Extension]) -> datetime:
@@ -71,14 +73,14 @@ def allowance(
     A team that does not exist yet has used nothing; what `user_id`, its one member to be, was granted counts already.
     """
     day = limits.quota_day(now, competition.time_zone)
-    granted = queries.live_extensions(session, competition.id, team_id, user_id)
+    granted = queries.extensions.live_extensions(session, competition.id, team_id, user_id)
     deadline = _latest(competition, granted)
     return limits.allowance(
         now,
         competition.time_zone,
         daily_limit=competition.daily_limit,
-        used_today=queries.used_slots(session, team_id, day) if team_id else 0,
-        used_total=queries.used_in_total(session, team_id) if team_id else 0,
+        used_today=queries.submissions.used_slots(session, team_id, day) if team_id else 0,
+        used_total=queries.submissions.used_in_total(session, team_id) if team_id else 0,
         total_limit=competition.total_limit,
         deadline=deadline,
         extended=deadline > competition.deadline,
@@ -92,4 +94,4 @@ def public_rank(session: Session, competition: Competition, standing: Standing |
     if standing is None or not standing.ranked or standing.score is None or standing.submission_id is None:
         return None
     direction = metrics.metric(competition.metric).direction
-    return 1 + queries.teams_ahead(session, competition.id, direction, standing.score, standing.submission_id)
+    return 1 + queries.boards.teams_ahead(session, competition.id, direction, standing.score, standing.submission_id)

@@ -80,8 +80,8 @@ class OwnTeam:
 def own_team(db: Database, *, slug: str, principal: Principal, now: datetime) -> OwnTeam:
     with db.read() as session:
         competition = competitions.open_to(session, slug, principal, now)
-        team = queries.team_of(session, competition.id, principal.user_id)
-        submissions = queries.used_in_total(session, team.id) if team else 0
+        team = queries.teams.team_of(session, competition.id, principal.user_id)
+        submissions = queries.submissions.used_in_total(session, team.id) if team else 0
         members = _members(session, team, principal)
         opened = _is_open(competition, now) and principal.role_in(competition.course_id) == "student"
         return OwnTeam(
@@ -97,12 +97,12 @@ def own_team(db: Database, *, slug: str, principal: Principal, now: datetime) ->
 
 
 def _members(session: Session, team: Team | None, principal: Principal) -> list[Member]:
-    rows = queries.members_of(session, team.id) if team else []
+    rows = queries.teams.members_of(session, team.id) if team else []
     return [Member(user.display_name, user.id == principal.user_id, joined_at) for user, joined_at in rows]
 
 
 def _asked(session: Session, team: Team | None) -> list[Asked]:
-    rows = queries.invitations_of(session, team.id) if team else []
+    rows = queries.teams.invitations_of(session, team.id) if team else []
     return [Asked(user.id, user.display_name, inviter, invitation.at) for invitation, user, inviter in rows]
 
 
@@ -111,7 +111,7 @@ def _invitations(
 ) -> list[Invitation]:
     return [
         _invitation(session, competition, own, invitation, host, inviter, now)
-        for invitation, host, inviter in queries.invitations_to(session, competition.id, principal.user_id)
+        for invitation, host, inviter in queries.teams.invitations_to(session, competition.id, principal.user_id)
     ]
 
 
@@ -129,7 +129,7 @@ def _invitation(
         competition=competition.slug,
         team_id=host.id,
         team=host.name,
-        members=[user.display_name for user, _ in queries.members_of(session, host.id)],
+        members=[user.display_name for user, _ in queries.teams.members_of(session, host.id)],
         invited_by=inviter,
         at=invitation.at,
         together=together,
@@ -151,7 +151,7 @@ def rename(
 ) -> str:
     """Give a team another name, inside the caller's transaction, which has the competition's row for itself."""
     name = names.checked_text(name, say("A team's name"), LONGEST_NAME)
-    taken = queries.team_named(session, competition.id, names.key_of(name))
+    taken = queries.teams.team_named(session, competition.id, names.key_of(name))
     if taken is not None and taken.id != team.id:
         raise Conflict(reason=say("There is already a team “{name}”. Choose another name.", name=names.printable(name)))
     details = {"before": team.name, **details}
@@ -168,20 +168,20 @@ def invite(db: Database, *, slug: str, who: str, principal: Principal, now: date
     """
     who = names.without_controls(who)
     with _own_team(db, slug, principal, now, teams_of_several=True) as (session, competition, team):
-        invited = queries.student_named(session, competition.course_id, names.key_of(who), who.lower())
+        invited = queries.teams.student_named(session, competition.course_id, names.key_of(who), who.lower())
         if invited is None:
             raise NotFound(
                 what=say("student of this course with the name or address “{name}”", name=names.printable(who)),
                 advice=say("Ask the person for the user name they sign in with."),
             )
-        members = {user.id for user, _ in queries.members_of(session, team.id)}
+        members = {user.id for user, _ in queries.teams.members_of(session, team.id)}
         if invited.id in members:
             raise Conflict(reason=say("{name} is in your team already.", name=invited.display_name))
         if len(members) >= competition.largest_team:
             raise Conflict(
                 reason=say("Your team is full: a team has at most {n} members here.", n=competition.largest_team)
             )
-        waiting = [user.id for _, user, _ in queries.invitations_of(session, team.id)]
+        waiting = [user.id for _, user, _ in queries.teams.invitations_of(session, team.id)]
         if invited.id in waiting:
             return invited.display_name
         if len(waiting) >= MOST_INVITATIONS:
@@ -199,7 +199,7 @@ def invite(db: Database, *, slug: str, who: str, principal: Principal, now: date
 def take_back(db: Database, *, slug: str, user_id: int, principal: Principal, now: datetime) -> None:
     """End an invitation of one's own team; one that is gone already stays gone."""
     with _own_team(db, slug, principal, now) as (session, competition, team):
-        for _, invited, _ in queries.invitations_of(session, team.id):
+        for _, invited, _ in queries.teams.invitations_of(session, team.id):
             if invited.id == user_id:
                 _end(session, team.id, user_id)
                 _record(session, competition, team, "team.uninvite", principal, now, invited=invited.username)
@@ -233,9 +233,9 @@ def decline(db: Database, *, slug: str, team_id: int, principal: Principal, now:
 def leave(db: Database, *, slug: str, principal: Principal, now: datetime) -> None:
     """Be a team of one again. Possible only before the first submission: what was used stays used."""
     with _own_team(db, slug, principal, now) as (session, competition, team):
-        if len(queries.members_of(session, team.id)) == 1:
+        if len(queries.teams.members_of(session, team.id)) == 1:
             raise Conflict(reason=say("You are the only member of your team, so there is nothing to leave."))
-        if queries.used_in_total(session, team.id):
+        if queries.submissions.used_in_total(session, team.id):
             raise Conflict(
                 reason=say(
                     "Your team has submitted already, and nobody can leave it after that. "
@@ -264,7 +264,7 @@ def _own_team(
             raise Conflict(reason=say("Everybody works alone in this competition."))
     teams.team_of_one(db, competition, principal, now)
     with _changing(db, slug, principal, now) as (session, competition):
-        yield session, competition, queries.locked_team_of(session, competition.id, principal.user_id)
+        yield session, competition, queries.teams.locked_team_of(session, competition.id, principal.user_id)
 
 
 @contextmanager
@@ -272,7 +272,7 @@ def _changing(db: Database, slug: str, principal: Principal, now: datetime) -> I
     """A transaction that has the competition's row for itself: nobody submits or chooses while teams change."""
     with db.write() as session:
         competition = competitions.open_to(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         _need_changeable(competition, principal, now)
         yield session, competition
 
@@ -292,7 +292,7 @@ def _is_open(competition: Competition, now: datetime) -> bool:
 
 def _inviting_team(session: Session, competition: Competition, team_id: int, principal: Principal) -> Team | None:
     """The team, if it is of this competition and has invited the person."""
-    asking = queries.invitations_to(session, competition.id, principal.user_id)
+    asking = queries.teams.invitations_to(session, competition.id, principal.user_id)
     return next((host for _, host, _ in asking if host.id == team_id), None)
 
 

@@ -54,9 +54,9 @@ def _change(
     """Change one submission, and in the same transaction every board that knew it."""
     with db.write() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        competition = queries.locked_competition(session, competition.id, exclusively=True)
+        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         submission = received.of_competition(session, competition, ref)
-        team = queries.locked_team(session, submission.team_id)
+        team = queries.teams.locked_team(session, submission.team_id)
         change(submission)
         entries.stand_anew(session, competition, team)
         competition.board_version += 1

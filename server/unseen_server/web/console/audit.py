@@ -113,7 +113,5 @@ def of_course_csv(course: str) -> AnyResponse:
 
 @blueprint.get("/competitions/<slug>/audit.csv")
 def of_competition_csv(slug: str) -> AnyResponse:
-    deeds = audits.of_competition(
-        parts().db, slug=slug, principal=signed_in(), now=now(), text=paging.asked().text
-    )
+    deeds = audits.of_competition(parts().db, slug=slug, principal=signed_in(), now=now(), text=paging.asked().text)
     return csv_reply(audits.as_csv(deeds), f"{slug}-audit.csv")

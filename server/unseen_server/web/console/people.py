@@ -64,9 +64,7 @@ def person(course: str, username: str) -> AnyResponse:
 def change_role(course: str, username: str) -> AnyResponse:
     place = {"course": course, "username": username}
     try:
-        people.change_role(
-            parts().db, **place, role=request.form.get("role", ""), principal=signed_in(), now=now()
-        )
+        people.change_role(parts().db, **place, role=request.form.get("role", ""), principal=signed_in(), now=now())
     except (BadRequest, Conflict) as refusal:
         return _person(course, username, refusal)
     return _done(course, username, say("The role is changed, from the next page they open."))
@@ -135,9 +133,7 @@ def _to_person(course: str, username: str) -> AnyResponse:
     return redirect(url_for(".person", course=course, username=username), 303)
 
 
-def _person(
-    course: str, username: str, refusal: Refusal | None = None, link: Link | None = None
-) -> AnyResponse:
+def _person(course: str, username: str, refusal: Refusal | None = None, link: Link | None = None) -> AnyResponse:
     principal = signed_in()
     page = render_template(
         "console/person.html",

@@ -1,0 +1,15 @@
+"""Every question put to the database, each named by its answer.
+
+audit         who did what
+boards        who stands where, and what the reveal ranks
+competitions  competitions with their keys, pages, files, baselines and announcements
+extensions    what was granted to one student
+people        who there is: people, their roles, sessions, tokens and links, and what they uploaded but did not confirm
+received      submissions as the staff see them: found, filtered, counted
+submissions   submissions, their scores, and what counts against a limit
+teams         teams, their members and invitations
+"""
+
+from unseen_server.db.queries import audit, boards, competitions, extensions, people, received, submissions, teams
+
+__all__ = ["audit", "boards", "competitions", "extensions", "people", "received", "submissions", "teams"]

@@ -1,0 +1,246 @@
+"""Who stands where, and what the reveal ranks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVarTuple
+
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, load_only
+
+from unseen_server.db.models import (
+    Competition,
+    PrivateScore,
+    PrivateStanding,
+    Score,
+    Standing,
+    Submission,
+    Team,
+    TeamMember,
+    User,
+)
+
+Ts = TypeVarTuple("Ts")  # the columns of a question that another one builds on
+
+
+def finalists(
+    session: Session, competition_id: int, key_version: int
+) -> Sequence[Row[int, int, str, bool, float | None, float]]:
+    """Every on-time submission that could count: team, whether it was chosen, what was shown, private score."""
+    return session.execute(
+        select(
+            Submission.id,
+            Submission.team_id,
+            Team.kind,
+            Submission.selected,
+            Score.shown,
+            PrivateScore.value.label("private_value"),
+        )
+        .join(Team, Team.id == Submission.team_id)
+        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .join(PrivateScore, and_(PrivateScore.submission_id == Submission.id, PrivateScore.key_version == key_version))
+        .where(
+            Submission.competition_id == competition_id,
+            Submission.late.is_(False),
+            Submission.withdrawn_at.is_(None),
+            Team.kind != "staff",
+        )
+        .order_by(Submission.team_id, Submission.id)
+    ).all()
+
+
+def public_places(
+    session: Session, competition_id: int, direction: str, limit: int | None = None
+) -> Sequence[Row[int, bool, float | None]]:
+    """The public board without its names.
+
+    It reads one standing per team and never a submission, so it costs the same however much was submitted.
+    """
+    columns = select(Standing.team_id, Standing.ranked, Standing.score)
+    return session.execute(_on_the_public_board(columns, competition_id, direction).limit(limit)).all()
+
+
+def _on_the_public_board(chosen: Select[*Ts], competition_id: int, direction: str) -> Select[*Ts]:
+    """Who has a score, best first, ties to teams before baselines and then to the earlier (core/ranking.board)."""
+    score = Standing.score.asc() if direction == "lower" else Standing.score.desc()
+    return (
+        chosen.join(Team, Team.id == Standing.team_id)
+        .where(Standing.competition_id == competition_id, _is_a_number(Standing.score), Team.kind != "staff")
+        .order_by(score, Standing.ranked.desc(), Standing.submission_id)
+    )
+
+
+def private_places(
+    session: Session, competition_id: int, limit: int | None = None
+) -> Sequence[Row[int, int | None, float, int | None, float | None]]:
+    """The private board as the reveal wrote it, with each team's rank and score on the public one."""
+    return session.execute(
+        select(
+            PrivateStanding.team_id,
+            PrivateStanding.rank,
+            PrivateStanding.score,
+            PrivateStanding.public_rank,
+            Standing.score.label("public_score"),
+        )
+        .outerjoin(Standing, Standing.team_id == PrivateStanding.team_id)
+        .where(PrivateStanding.competition_id == competition_id, _is_a_number(PrivateStanding.score))
+        .order_by(PrivateStanding.position)
+        .limit(limit)
+    ).all()
+
+
+def _is_a_number(score: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """Only finite scores rank: SQLite would keep any text in this column, PostgreSQL a NaN."""
+    return score.between(-sys.float_info.max, sys.float_info.max)
+
+
+def standing_teams(
+    session: Session, team_ids: Sequence[int]
+) -> Sequence[Row[int, str, str, str | None, int, datetime | None]]:
+    """What a board shows of these teams besides their place, in any order."""
+    return session.execute(
+        select(Team.id, Team.name, Team.kind, Team.tier, Standing.entries, Standing.last_submission_at)
+        .join(Standing, Standing.team_id == Team.id)
+        .where(Team.id.in_(team_ids))
+    ).all()
+
+
+def team_and_member_names(session: Session, competition_id: int) -> Sequence[Row[int, str]]:
+    """Every name under which a team could be looked for: its own, and each member's."""
+    own = select(Team.id, Team.name).where(Team.competition_id == competition_id)
+    members = (
+        select(TeamMember.team_id, User.display_name)
+        .join(User, User.id == TeamMember.user_id)
+        .where(TeamMember.competition_id == competition_id)
+    )
+    return [*session.execute(own), *session.execute(members)]
+
+
+def public_baselines(session: Session, competition_id: int) -> Sequence[Row[str, float | None]]:
+    return session.execute(
+        select(Team.name, Standing.score)
+        .join(Standing, Standing.team_id == Team.id)
+        .where(Team.competition_id == competition_id, Team.kind == "baseline", _is_a_number(Standing.score))
+    ).all()
+
+
+def shown_over_time(
+    session: Session, competition_id: int, key_version: int, team_ids: Sequence[int]
+) -> Sequence[Row[int, datetime, float | None]]:
+    """Every submission of these teams that counts, in order: team, when, and what was shown of its public score."""
+    return session.execute(
+        select(Submission.team_id, Submission.submitted_at, Score.shown)
+        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .where(
+            Submission.competition_id == competition_id,
+            Submission.team_id.in_(team_ids),
+            Submission.late.is_(False),
+            Submission.withdrawn_at.is_(None),
+            _is_a_number(Score.shown),
+        )
+        .order_by(Submission.id)
+    ).all()
+
+
+def public_board(session: Session, competition_id: int, direction: str) -> Sequence[Row[Standing, Team]]:
+    return session.execute(_on_the_public_board(select(Standing, Team), competition_id, direction)).all()
+
+
+def private_board(session: Session, competition_id: int) -> Sequence[Row[PrivateStanding, Standing, Team]]:
+    return session.execute(
+        select(PrivateStanding, Standing, Team)
+        .join(Team, Team.id == PrivateStanding.team_id)
+        .join(Standing, Standing.team_id == PrivateStanding.team_id)
+        .where(PrivateStanding.competition_id == competition_id)
+        .order_by(PrivateStanding.position)
+    ).all()
+
+
+def teams_ahead(session: Session, competition_id: int, direction: str, score: float, submission_id: int) -> int:
+    """How many ranked teams stand before this score, reached by this submission."""
+    better = Standing.score < score if direction == "lower" else Standing.score > score
+    earlier = and_(Standing.score == score, Standing.submission_id < submission_id)
+    return (
+        session.scalar(
+            select(func.count()).where(
+                Standing.competition_id == competition_id,
+                Standing.ranked.is_(True),
+                _is_a_number(Standing.score),
+                or_(better, earlier),
+            )
+        )
+        or 0
+    )
+
+
+def ranked_teams(session: Session, competition_id: int) -> int:
+    return (
+        session.scalar(
+            select(func.count()).where(
+                Standing.competition_id == competition_id, Standing.ranked.is_(True), _is_a_number(Standing.score)
+            )
+        )
+        or 0
+    )
+
+
+def board_state(session: Session, slug: str) -> Row[Competition, int] | None:
+    """What says whether a board may be seen and whether it has changed: times and version, and all entries counted."""
+    return session.execute(_BOARD_STATE, {"slug": slug}).one_or_none()
+
+
+# Made once, and of the competition's row nothing else is read: it is asked whenever a board asks whether it is still
+# true, and making the question took as long as answering it.
+_BOARD_STATE = (
+    select(
+        Competition,
+        select(func.coalesce(func.sum(Standing.entries), 0))
+        .where(Standing.competition_id == Competition.id)
+        .scalar_subquery(),
+    )
+    .options(
+        load_only(
+            *(Competition.time_zone, Competition.launched_at, Competition.starts_at, Competition.deadline),
+            *(Competition.closed_at, Competition.revealed_at, Competition.late_submissions),
+            *(Competition.removed_at, Competition.board_version),
+        )
+    )
+    .where(Competition.slug == bindparam("slug"))
+)
+
+
+def standings_of(session: Session, competition_id: int) -> Sequence[Standing]:
+    return session.scalars(select(Standing).where(Standing.competition_id == competition_id)).all()
+
+
+def standings_from_submissions(
+    session: Session, competition_id: int, key_version: int, direction: str, team_id: int | None = None
+) -> dict[int, tuple[int, float | None, int | None]]:
+    """Entries, best shown score and the submission that first reached it, by team, from the submissions alone.
+
+    Of every team, or of one; late and withdrawn submissions do not count.
+    """
+    best_first = (Score.shown if direction == "lower" else -Score.shown).nulls_last()
+    ranked = (
+        select(
+            Submission.team_id,
+            Submission.id,
+            Score.shown,
+            func.count().over(partition_by=Submission.team_id).label("entries"),
+            func.row_number()
+            .over(partition_by=Submission.team_id, order_by=(best_first, Submission.id))
+            .label("place"),
+        )
+        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .where(
+            Submission.competition_id == competition_id,
+            Submission.late.is_(False),
+            Submission.withdrawn_at.is_(None),
+            *([Submission.team_id == team_id] if team_id else []),
+        )
+        .subquery()
+    )
+    rows = session.execute(select(ranked).where(ranked.c.place == 1))
+    return {row.team_id: (row.entries, row.shown, None if row.shown is None else row.id) for row in rows}

@@ -1,0 +1,119 @@
+"""Competitions with their keys, pages, files, baselines and announcements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from unseen_server.db.models import (
+    Announcement,
+    AnswerKeyVersion,
+    Base,
+    Competition,
+    CompetitionFile,
+    Course,
+    Page,
+    PredictionVector,
+    PrivateScore,
+    Score,
+    Standing,
+    StoredFile,
+    Submission,
+    SubmittedFile,
+    Team,
+)
+
+
+def competition_with_course(session: Session, slug: str) -> Row[Competition, Course] | None:
+    return session.execute(select(Competition, Course).join(Course).where(Competition.slug == slug)).one_or_none()
+
+
+def competitions_with_courses(session: Session) -> Sequence[Row[Competition, Course]]:
+    return session.execute(
+        select(Competition, Course).join(Course).order_by(Competition.deadline.desc(), Competition.id)
+    ).all()
+
+
+def locked_competition(session: Session, competition_id: int, *, exclusively: bool) -> Competition:
+    """The row, held still until the transaction ends; submissions share it, a reveal has it alone."""
+    return session.scalars(
+        select(Competition)
+        .where(Competition.id == competition_id)
+        .with_for_update(read=not exclusively)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def answer_key(session: Session, competition_id: int, version: int) -> AnswerKeyVersion:
+    return session.get_one(AnswerKeyVersion, (competition_id, version))
+
+
+def pages_of(session: Session, competition_id: int) -> Sequence[Page]:
+    return session.scalars(select(Page).where(Page.competition_id == competition_id)).all()
+
+
+def announcements_of(session: Session, competition_id: int) -> Sequence[Announcement]:
+    """The newest first, withdrawn ones among them."""
+    return session.scalars(
+        select(Announcement).where(Announcement.competition_id == competition_id).order_by(Announcement.id.desc())
+    ).all()
+
+
+def baselines_of(session: Session, competition_id: int) -> Sequence[Row[Team, Submission]]:
+    """The baselines with their one submission, in the order they were placed."""
+    return session.execute(
+        select(Team, Submission)
+        .join(Submission, Submission.team_id == Team.id)
+        .where(Team.competition_id == competition_id, Team.kind == "baseline")
+        .order_by(Submission.id)
+    ).all()
+
+
+def private_scores_of_baselines(session: Session, competition_id: int, key_version: int) -> dict[int, float]:
+    """Private scores of the staff's own files, by submission: for instructors, who hold the answers anyway."""
+    rows = session.execute(
+        select(PrivateScore.submission_id, PrivateScore.value)
+        .join(Submission, Submission.id == PrivateScore.submission_id)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Team.competition_id == competition_id, Team.kind == "baseline", PrivateScore.key_version == key_version)
+    )
+    return {row.submission_id: row.value for row in rows}
+
+
+def rows_of_baseline(session: Session, team_id: int) -> list[Base]:
+    """Everything that one file of the staff left behind, in an order in which it can be deleted."""
+    rows: list[Base] = [*session.scalars(select(Standing).where(Standing.team_id == team_id))]
+    submissions = session.scalars(select(Submission).where(Submission.team_id == team_id)).all()
+    refs = [submission.id for submission in submissions]
+    for table in (Score, PrivateScore, PredictionVector, SubmittedFile):
+        rows += session.scalars(select(table).where(table.submission_id.in_(refs)))
+    return [*rows, *submissions, session.get_one(Team, team_id)]
+
+
+def files_of(session: Session, competition_id: int) -> Sequence[CompetitionFile]:
+    return session.scalars(
+        select(CompetitionFile).where(CompetitionFile.competition_id == competition_id).order_by(CompetitionFile.name)
+    ).all()
+
+
+def stored_content(session: Session, sha256: str) -> bytes:
+    return session.scalars(select(StoredFile.content).where(StoredFile.sha256 == sha256)).one()
+
+
+def competitions_of(session: Session, course_id: int) -> Sequence[Competition]:
+    """The latest deadline first, those taken away among them."""
+    return session.scalars(
+        select(Competition)
+        .where(Competition.course_id == course_id)
+        .order_by(Competition.deadline.desc(), Competition.id)
+    ).all()
+
+
+def announcements_by(session: Session, username: str) -> Sequence[Announcement]:
+    return session.scalars(select(Announcement).where(Announcement.actor == username)).all()
+
+
+def rows_in(session: Session, table: type[Base]) -> int:
+    return session.scalar(select(func.count()).select_from(table)) or 0

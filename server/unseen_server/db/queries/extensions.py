@@ -1,0 +1,56 @@
+"""What was granted to one student."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Row, or_, select
+from sqlalchemy.orm import Session
+
+from unseen_server.db.models import (
+    Competition,
+    Extension,
+    TeamMember,
+    User,
+)
+
+
+def live_extensions(
+    session: Session, competition_id: int, team_id: int | None, user_id: int | None
+) -> Sequence[Extension]:
+    """What the members of a team were granted and not refused again since; and a person who has no team yet."""
+    members = select(TeamMember.user_id).where(TeamMember.team_id == team_id)
+    return session.scalars(
+        select(Extension).where(
+            Extension.competition_id == competition_id,
+            Extension.withdrawn_at.is_(None),
+            or_(Extension.user_id.in_(members), Extension.user_id == user_id),
+        )
+    ).all()
+
+
+def extensions_of(session: Session, competition_id: int) -> Sequence[Row[Extension, User]]:
+    """All that were ever granted, the newest first."""
+    return session.execute(
+        select(Extension, User)
+        .join(User, User.id == Extension.user_id)
+        .where(Extension.competition_id == competition_id)
+        .order_by(Extension.id.desc())
+    ).all()
+
+
+def running_extensions(session: Session, competition_id: int, now: datetime) -> Sequence[Row[Extension, User]]:
+    """Those with time left, the last to end first; none where the competition was closed for everybody."""
+    return session.execute(
+        select(Extension, User)
+        .join(User, User.id == Extension.user_id)
+        .join(Competition, Competition.id == Extension.competition_id)
+        .where(
+            Extension.competition_id == competition_id,
+            Extension.withdrawn_at.is_(None),
+            Extension.until >= now,
+            Competition.closed_at.is_(None),
+        )
+        .order_by(Extension.until.desc(), Extension.id)
+    ).all()

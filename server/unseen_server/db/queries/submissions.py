@@ -1,0 +1,231 @@
+"""Submissions, their scores, and what counts against a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from sqlalchemy import Row, and_, func, select, true
+from sqlalchemy.orm import Session
+
+from unseen_server.db.models import (
+    AnswerKeyVersion,
+    Competition,
+    PredictionVector,
+    PrivateScore,
+    Rejection,
+    Score,
+    Standing,
+    Submission,
+    SubmittedFile,
+    Team,
+    TeamMember,
+)
+
+
+def submission_with_key(session: Session, competition_id: int, user_id: int, key: str) -> Submission | None:
+    return session.scalar(
+        select(Submission).where(
+            Submission.competition_id == competition_id,
+            Submission.user_id == user_id,
+            Submission.idempotency_key == key,
+        )
+    )
+
+
+def used_slots(session: Session, team_id: int, day: date) -> int:
+    return session.scalar(select(func.count()).where(Submission.team_id == team_id, Submission.quota_day == day)) or 0
+
+
+def used_in_total(session: Session, team_id: int) -> int:
+    return session.scalar(select(func.count()).where(Submission.team_id == team_id)) or 0
+
+
+def student_submissions(session: Session, competition_id: int) -> int:
+    """How many files students' teams have submitted, late and withdrawn ones too."""
+    counted = select(func.count()).select_from(Submission).join(Team, Team.id == Submission.team_id)
+    return session.scalar(counted.where(Submission.competition_id == competition_id, Team.kind == "student")) or 0
+
+
+def student_submissions_by_day(session: Session, competition_id: int) -> dict[date, int]:
+    rows = session.execute(
+        select(Submission.quota_day, func.count().label("submitted"))
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.competition_id == competition_id, Team.kind == "student")
+        .group_by(Submission.quota_day)
+    )
+    return {row.quota_day: row.submitted for row in rows}
+
+
+def last_submission_at(session: Session, competition_id: int) -> datetime | None:
+    return session.scalar(
+        select(func.max(Standing.last_submission_at)).where(
+            Standing.competition_id == competition_id, Standing.ranked.is_(True)
+        )
+    )
+
+
+def rejections_counted(session: Session, competition_id: int, since: datetime) -> int:
+    """Of everybody together."""
+    counted = select(func.count()).where(Rejection.competition_id == competition_id, Rejection.at > since)
+    return session.scalar(counted) or 0
+
+
+def teams_having_used(session: Session, competition_id: int, slots: int, day: date | None = None) -> int:
+    """How many students' teams have submitted at least so often, on that day or in all."""
+    used = (
+        select(Submission.team_id)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.competition_id == competition_id, Team.kind == "student")
+        .where(Submission.quota_day == day if day else true())
+        .group_by(Submission.team_id)
+        .having(func.count() >= slots)
+    )
+    return session.scalar(select(func.count()).select_from(used.subquery())) or 0
+
+
+def teams_with_more_finals(session: Session, competition_id: int, limit: int) -> Sequence[int]:
+    """Teams that have chosen more final submissions than so many."""
+    return session.scalars(
+        select(Submission.team_id)
+        .where(Submission.competition_id == competition_id, Submission.selected.is_(True))
+        .group_by(Submission.team_id)
+        .having(func.count() > limit)
+    ).all()
+
+
+def chosen_submissions(session: Session, team_ids: Sequence[int]) -> Sequence[Submission]:
+    """The final submissions that these teams have chosen."""
+    return session.scalars(
+        select(Submission).where(Submission.team_id.in_(team_ids), Submission.selected.is_(True))
+    ).all()
+
+
+def teams_larger_than(session: Session, competition_id: int, size: int) -> int:
+    larger = (
+        select(TeamMember.team_id)
+        .where(TeamMember.competition_id == competition_id)
+        .group_by(TeamMember.team_id)
+        .having(func.count() > size)
+    )
+    return session.scalar(select(func.count()).select_from(larger.subquery())) or 0
+
+
+def rejections_since(session: Session, competition_id: int, user_id: int, since: datetime) -> Sequence[datetime]:
+    return session.scalars(
+        select(Rejection.at)
+        .where(Rejection.competition_id == competition_id, Rejection.user_id == user_id, Rejection.at > since)
+        .order_by(Rejection.at)
+    ).all()
+
+
+def submissions_of_team(
+    session: Session, team_id: int, key_version: int, limit: int
+) -> Sequence[Row[Submission, float | None]]:
+    """Newest first, each with what was shown of its public score."""
+    return session.execute(
+        select(Submission, Score.shown)
+        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .where(Submission.team_id == team_id)
+        .order_by(Submission.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def quota_days_of(session: Session, team_id: int) -> Sequence[date]:
+    """The quota days on which a team has submitted."""
+    return session.scalars(select(Submission.quota_day).where(Submission.team_id == team_id).distinct()).all()
+
+
+def selected_of_team(session: Session, team_id: int) -> Sequence[int]:
+    """The submissions a team has chosen as final."""
+    return session.scalars(
+        select(Submission.id).where(Submission.team_id == team_id, Submission.selected.is_(True))
+    ).all()
+
+
+def last_on_time(session: Session, team_id: int) -> datetime | None:
+    """When the team's last submission that counts came in."""
+    return session.scalar(
+        select(func.max(Submission.submitted_at)).where(
+            Submission.team_id == team_id, Submission.late.is_(False), Submission.withdrawn_at.is_(None)
+        )
+    )
+
+
+def submission_of_member(session: Session, ref: int, user_id: int) -> Submission | None:
+    """The submission with this number, if it is the person's own team's, in a competition that is not removed."""
+    return session.scalar(
+        select(Submission)
+        .join(TeamMember, TeamMember.team_id == Submission.team_id)
+        .join(Competition, Competition.id == Submission.competition_id)
+        .where(Submission.id == ref, TeamMember.user_id == user_id, Competition.removed_at.is_(None))
+    )
+
+
+def shown_score(session: Session, submission_id: int, key_version: int) -> float | None:
+    return session.scalar(
+        select(Score.shown).where(Score.submission_id == submission_id, Score.key_version == key_version)
+    )
+
+
+def private_scores_of_team(session: Session, team_id: int, key_version: int) -> dict[int, float]:
+    """Private scores by submission; to be asked only of a revealed competition."""
+    rows = session.execute(
+        select(PrivateScore.submission_id, PrivateScore.value)
+        .join(Submission, Submission.id == PrivateScore.submission_id)
+        .where(Submission.team_id == team_id, PrivateScore.key_version == key_version)
+    )
+    return {row.submission_id: row.value for row in rows}
+
+
+def submitted_content(session: Session, submission_id: int) -> bytes:
+    return session.scalars(select(SubmittedFile.content).where(SubmittedFile.submission_id == submission_id)).one()
+
+
+def newest_key_version(session: Session, competition_id: int) -> int:
+    return session.scalars(
+        select(func.max(AnswerKeyVersion.version)).where(AnswerKeyVersion.competition_id == competition_id)
+    ).one()
+
+
+def submission_ids(session: Session, competition_id: int) -> Sequence[int]:
+    """Of every submission, late and withdrawn ones and baselines among them, in their order."""
+    return session.scalars(
+        select(Submission.id).where(Submission.competition_id == competition_id).order_by(Submission.id)
+    ).all()
+
+
+def baseline_submission_ids(session: Session, competition_id: int) -> Sequence[int]:
+    """In the order in which the baselines were added."""
+    return session.scalars(
+        select(Submission.id)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.competition_id == competition_id, Team.kind == "baseline")
+        .order_by(Submission.id)
+    ).all()
+
+
+def prediction_vectors(session: Session, submission_ids: Sequence[int]) -> Sequence[Row[int, bytes]]:
+    return session.execute(
+        select(PredictionVector.submission_id, PredictionVector.content)
+        .where(PredictionVector.submission_id.in_(submission_ids))
+        .order_by(PredictionVector.submission_id)
+    ).all()
+
+
+def submissions_by(session: Session, user_id: int) -> Sequence[Submission]:
+    return session.scalars(select(Submission).where(Submission.user_id == user_id)).all()
+
+
+def withdrawn_submissions(session: Session) -> Sequence[Submission]:
+    return session.scalars(select(Submission).where(Submission.withdrawn_by.is_not(None))).all()
+
+
+def submitted_contents(session: Session, submission_ids: Sequence[int]) -> Sequence[Row[int, bytes]]:
+    """The files as they were sent; empty where the sender was erased."""
+    return session.execute(
+        select(SubmittedFile.submission_id, SubmittedFile.content)
+        .where(SubmittedFile.submission_id.in_(submission_ids))
+        .order_by(SubmittedFile.submission_id)
+    ).all()
