@@ -28,11 +28,11 @@ from unseen_server.config import Config
 from unseen_server.core.splits import PUBLIC
 from unseen_server.db.models import Course
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, bundles, courses, launching
-from unseen_server.services.accounts import SERVER, Principal
+from unseen_server.services import accounts, bundles, courses, launching, tokens
 from unseen_server.services.bundles import Bundle
 from unseen_server.services.entries import Upload
 from unseen_server.services.keys import KeyRing
+from unseen_server.services.principals import SERVER, Principal
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 12:00 in Taipei
 SLUG = "lecture"
@@ -148,11 +148,11 @@ class Installation:
         scope = scope or ("staff" if username == "teacher" else "submit")
         place = f"{username}:{scope}"
         if place not in self.tokens:
-            self.tokens[place] = accounts.issue_token(self.db, username, scope=scope, actor="test", now=self.now)
+            self.tokens[place] = tokens.issue_token(self.db, username, scope=scope, actor="test", now=self.now)
         return self.tokens[place]
 
     def principal(self, username: str) -> Principal:
-        return accounts.principal_of_token(self.db, self.token(username), self.now)
+        return tokens.principal_of_token(self.db, self.token(username), self.now)
 
     def client(self, username: str | None = None) -> FlaskClient:
         """An HTTP client of the application, signed in with a token of this user."""

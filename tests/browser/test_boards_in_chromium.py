@@ -12,7 +12,7 @@ from tests.web.test_pages import add, place_baseline
 
 from unseen_server.db.models import Team, User
 from unseen_server.services import reveal
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 
 NAMES = ["שלום עולם", "مرحبا", "🦊" * 40, "x" * 200, "<b>Bold</b>", "=cmd()", "林小明"]
 

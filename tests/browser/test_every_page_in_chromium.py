@@ -15,7 +15,7 @@ from tests.web.test_console_permissions import World, allowed
 from tests.web.test_untranslated import PHASES, addresses
 
 from unseen_server.services import joining, links
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 from unseen_server.web.context import SESSION_COOKIE
 from unseen_server.web.languages import COOKIE, LANGUAGES
 

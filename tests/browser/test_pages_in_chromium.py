@@ -12,7 +12,7 @@ from tests.installations import Server
 from tests.web.test_pages import OWN_PAGES, add, address, send
 
 from unseen_server.services import reveal
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 
 REFRESH = 16_000  # milliseconds: a little more than a board waits before it asks again
 LONG_NAME = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2

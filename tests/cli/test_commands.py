@@ -18,7 +18,7 @@ from tests.installations import labelled_rows
 from unseen_server.cli import main
 from unseen_server.core.errors import WrongPassword
 from unseen_server.db.session import Database
-from unseen_server.services import accounts
+from unseen_server.services import browser_sessions, passwords
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,12 @@ def test_a_student_of_the_roster_signs_in_once_a_password_is_made(run: Run, tmp_
     made = str(answer(run("user", "password", "b01", "--format", "json"))["password"])
     with closing(Database(f"sqlite:///{tmp_path / 'home' / 'unseen.db'}")) as db:
         place = {"name": "b01", "address": "here", "now": datetime.now(UTC)}
-        old = accounts.sign_in(db, password=made, **place)
+        old = passwords.sign_in(db, password=made, **place)
         assert run("user", "password", "b01", "--password-stdin", given="another one\n").stdout == "user      b01\n"
         with pytest.raises(WrongPassword):
-            accounts.sign_in(db, password=made, **place)
-        assert accounts.principal_of_session(db, old.secret, place["now"]) is None
-        assert accounts.sign_in(db, password="another one", **place)
+            passwords.sign_in(db, password=made, **place)
+        assert browser_sessions.principal_of_session(db, old.secret, place["now"]) is None
+        assert passwords.sign_in(db, password="another one", **place)
 
 
 def test_what_is_written_is_for_its_owner_alone(run: Run, tmp_path: Path, labelled: str) -> None:

@@ -16,7 +16,7 @@ from tests.services.test_links import issued, signs_in
 
 from unseen_server.core.errors import NotSignedIn
 from unseen_server.db.session import Database
-from unseen_server.services import accounts
+from unseen_server.services import accounts, tokens
 
 NEW = {"password": "battery staple", "again": "battery staple"}
 
@@ -73,7 +73,7 @@ def test_somebody_is_kept_out_and_let_in_again(run: Run, home: Path) -> None:  #
     assert run("user", "enable", "alice").returncode == 0
     assert run("token", "issue", "alice").returncode == 0
     with closing(Database(f"sqlite:///{home / 'unseen.db'}")) as db, pytest.raises(NotSignedIn):
-        accounts.principal_of_token(db, token, datetime.now(UTC))
+        tokens.principal_of_token(db, token, datetime.now(UTC))
 
 
 def test_a_served_link_works_and_stands_in_no_log(live: Server) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from unseen import Client, LimitReached, NotFound, NotLoggedIn, Refused, cli
 from unseen_server.services import extensions, withdrawals
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.extensions import Wanted
+from unseen_server.services.principals import SERVER
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.installations import Build, Installation, Server
 
 from unseen_server.core.errors import BadBundle, BadRequest, Busy, StorageFull, TooManyAttempts, WrongPassword
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, bundles
+from unseen_server.services import accounts, bundles, passwords, tokens
 from unseen_server.services.submissions import own_limits
 from unseen_server.services.submit import check
 
@@ -58,12 +58,12 @@ def test_a_choice_of_a_million_refs_is_refused_before_it_is_read(build: Build) -
 def test_a_stranger_elsewhere_locks_nobody_out(build: Build) -> None:
     installation = build()
     with installation.db.write() as session:
-        accounts.user_named(session, "alice").password_hash = accounts.hashed("the right one")
+        accounts.user_named(session, "alice").password_hash = passwords.hashed("the right one")
 
     def sign_in(password: str, address: str) -> None:
-        accounts.sign_in(installation.db, name="alice", password=password, address=address, now=installation.now)
+        passwords.sign_in(installation.db, name="alice", password=password, address=address, now=installation.now)
 
-    for _ in range(accounts.ATTEMPTS_AT_NAME_FROM_ADDRESS):
+    for _ in range(passwords.ATTEMPTS_AT_NAME_FROM_ADDRESS):
         with pytest.raises(WrongPassword):
             sign_in("a guess", "192.0.2.1")
     with pytest.raises(TooManyAttempts):
@@ -102,7 +102,7 @@ def test_writers_behind_a_held_lock_are_all_told_after_one_wait(locked: Installa
 
 
 def test_reading_goes_on_while_somebody_else_holds_the_lock(locked: Installation) -> None:
-    token = accounts.issue_token(locked.db, "alice", actor="test", now=locked.now)  # never used: its first use is noted
+    token = tokens.issue_token(locked.db, "alice", actor="test", now=locked.now)  # never used: its first use is noted
     with closing(sqlite3.connect(locked.config.home / "unseen.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         client = locked.client()

@@ -17,8 +17,8 @@ from tests.installations import Installation, install, make_folder, serving
 
 from unseen_server.config import Config
 from unseen_server.services import accounts, extensions
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.extensions import Wanted
+from unseen_server.services.principals import SERVER
 
 AT_ONCE = 8
 LIMIT = 3

@@ -12,8 +12,8 @@ from tests.services.test_rescore import Row, solution
 from werkzeug.test import TestResponse
 
 from unseen_server.services import extensions, rescore, withdrawals
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.extensions import Wanted
+from unseen_server.services.principals import SERVER
 
 
 def correct(made: Installation, by: float) -> None:

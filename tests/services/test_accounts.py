@@ -20,19 +20,20 @@ from unseen_server.core.errors import (
     TooManyAttempts,
     UnknownJoinCode,
 )
-from unseen_server.services import accounts, joining, standings
-from unseen_server.services.accounts import SERVER, Principal, SignedIn
+from unseen_server.services import accounts, browser_sessions, joining, passwords, standings, tokens
+from unseen_server.services.browser_sessions import SignedIn
+from unseen_server.services.principals import SERVER, Principal
 from unseen_server.services.submit import submit
 
 ADDRESS = "192.0.2.1"
 
 
 def begin(made: Installation, name: str = "dora", password: str = PASSWORD) -> SignedIn:
-    return accounts.sign_in(made.db, name=name, password=password, address=ADDRESS, now=made.now)
+    return passwords.sign_in(made.db, name=name, password=password, address=ADDRESS, now=made.now)
 
 
 def alive(made: Installation, started: SignedIn) -> bool:
-    return accounts.principal_of_session(made.db, started.secret, made.now) is not None
+    return browser_sessions.principal_of_session(made.db, started.secret, made.now) is not None
 
 
 def audited(made: Installation) -> list[tuple[str, str, str]]:
@@ -52,7 +53,7 @@ def test_disabling_ends_sessions_and_tokens_at_once_and_for_good(installation: I
     accounts.enable(installation.db, "dora", principal=SERVER, now=installation.now)
     assert not alive(installation, started)
     with pytest.raises(NotSignedIn):
-        accounts.principal_of_token(installation.db, token, installation.now)
+        tokens.principal_of_token(installation.db, token, installation.now)
     assert signs_in(installation, "dora", PASSWORD)
     assert ("server", "user.disable", "dora") in audited(installation)
     assert ("server", "user.enable", "dora") in audited(installation)
@@ -61,7 +62,7 @@ def test_disabling_ends_sessions_and_tokens_at_once_and_for_good(installation: I
 def test_a_disabled_person_gets_no_token(installation: Installation) -> None:
     accounts.disable(installation.db, "alice", principal=SERVER, now=installation.now)
     with pytest.raises(Conflict):
-        accounts.issue_token(installation.db, "alice", actor="test", now=installation.now)
+        tokens.issue_token(installation.db, "alice", actor="test", now=installation.now)
 
 
 def test_only_an_administrator_disables_and_never_themselves(installation: Installation) -> None:
@@ -78,9 +79,11 @@ def test_only_an_administrator_disables_and_never_themselves(installation: Insta
 
 
 def change(made: Installation, started: SignedIn, old: str, new: str) -> None:
-    found = accounts.principal_of_session(made.db, started.secret, made.now)
+    found = browser_sessions.principal_of_session(made.db, started.secret, made.now)
     assert found
-    accounts.change_password(made.db, found[0], old=old, new=new, browser=started.secret, address=ADDRESS, now=made.now)
+    passwords.change_password(
+        made.db, found[0], old=old, new=new, browser=started.secret, address=ADDRESS, now=made.now
+    )
 
 
 def test_changing_the_password_signs_out_every_browser_but_this_one(installation: Installation) -> None:
@@ -97,7 +100,7 @@ def test_changing_the_password_signs_out_every_browser_but_this_one(installation
 def test_a_stolen_browser_does_not_guess_the_password(installation: Installation) -> None:
     person(installation, "dora", password=PASSWORD)
     here = begin(installation)
-    for _ in range(accounts.ATTEMPTS_AT_NAME_FROM_ADDRESS):
+    for _ in range(passwords.ATTEMPTS_AT_NAME_FROM_ADDRESS):
         with pytest.raises(BadRequest):
             change(installation, here, "a guess", "battery staple")
     with pytest.raises(TooManyAttempts):
@@ -123,17 +126,17 @@ def test_what_changes_while_a_password_is_compared_counts(
         else:
             with installation.db.write() as session:
                 user = accounts.user_named(session, "dora")
-                accounts.set_password(session, user, "battery staple", now=installation.now, actor="test")
+                passwords.set_password(session, user, "battery staple", now=installation.now, actor="test")
         return True
 
-    monkeypatch.setattr(accounts, "_password_fits", slowly)
+    monkeypatch.setattr(passwords, "_password_fits", slowly)
     assert not signs_in(installation, "dora", PASSWORD)
 
 
 def test_signing_out_everywhere_ends_every_browser(installation: Installation) -> None:
     person(installation, "dora", password=PASSWORD)
     browsers = [begin(installation) for _ in range(3)]
-    accounts.sign_out_everywhere(installation.db, installation.principal("dora"), now=installation.now)
+    browser_sessions.sign_out_everywhere(installation.db, installation.principal("dora"), now=installation.now)
     assert not any(alive(installation, browser) for browser in browsers)
 
 
@@ -167,7 +170,7 @@ def role_of(made: Installation, name: str) -> dict[str, str]:
 
 
 def principal_of(made: Installation, name: str) -> Principal:
-    return accounts.principal_of_token(made.db, made.token(name), made.now)
+    return tokens.principal_of_token(made.db, made.token(name), made.now)
 
 
 def newcomer(made: Installation, code: str, **given: str) -> SignedIn:
@@ -242,7 +245,7 @@ def test_a_closed_or_replaced_code_lets_nobody_in(installation: Installation) ->
 @pytest.mark.parametrize("by", ["helper", "rival", "alice"])
 def test_only_an_instructor_of_the_course_opens_and_closes_it(installation: Installation, by: str) -> None:
     person(installation, "helper", "assistant")
-    who = accounts.principal_of_token(installation.db, installation.token(by, "staff"), installation.now)
+    who = tokens.principal_of_token(installation.db, installation.token(by, "staff"), installation.now)
     for change_code in (joining.set_code, joining.close_code):
         with pytest.raises(StaffOnly):
             change_code(installation.db, course=COURSE, principal=who, now=installation.now)

@@ -20,7 +20,7 @@ from tests.web.test_pages import place_baseline
 from unseen_server.core.errors import BadRequest, StaffOnly
 from unseen_server.db.models import AuditEntry, User
 from unseen_server.services import accounts, archives, bundles, exports, standings
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 from unseen_server.services.reveal import reveal
 from unseen_server.services.submit import submit
 from unseen_server.web import archiving

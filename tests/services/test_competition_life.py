@@ -18,7 +18,6 @@ from unseen_server.core.errors import BadRequest, Conflict, NotFound, StaffOnly,
 from unseen_server.core.splits import IGNORED, PUBLIC, AnswerKey, drawn_anew
 from unseen_server.db.models import AuditEntry, Competition, Enrolment, Submission, User
 from unseen_server.services import (
-    accounts,
     baselines,
     bundles,
     cloning,
@@ -27,6 +26,7 @@ from unseen_server.services import (
     launching,
     progress,
     removing,
+    tokens,
 )
 from unseen_server.services.bundles import Bundle, DeclaredBaseline
 from unseen_server.services.cloning import Copy
@@ -355,7 +355,7 @@ def test_an_assistant_sees_a_baselines_private_score_only_after_the_reveal(build
     made = build()
     add_baseline(made, "Line")
     add(made, "tess", "Tess", "assistant")
-    asking = {**place(made), "principal": accounts.principal_of_token(made.db, made.token("tess", "staff"), made.now)}
+    asking = {**place(made), "principal": tokens.principal_of_token(made.db, made.token("tess", "staff"), made.now)}
     assert baselines.placed(made.db, **asking)[0].private_score is None
     assert baselines.placed(made.db, **place(made))[0].private_score is not None
 

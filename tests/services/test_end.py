@@ -11,9 +11,9 @@ from tests.services.test_submit import send
 
 from unseen_server.core.errors import BadRequest, NotFound, StaffOnly, WrongPhase
 from unseen_server.services import baselines, finals, launching, standings
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.bundles import DeclaredBaseline
 from unseen_server.services.finals import Final
+from unseen_server.services.principals import SERVER
 from unseen_server.services.reveal import reveal
 from unseen_server.services.standings import Board
 

@@ -23,8 +23,8 @@ from unseen_server.core.errors import (
 from unseen_server.core.limits import Allowance
 from unseen_server.db import models
 from unseen_server.services import accounts, competitions, courses, extensions, finals, launching
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.extensions import Granted, Wanted
+from unseen_server.services.principals import SERVER
 from unseen_server.services.reveal import reveal
 from unseen_server.services.submissions import own_limits
 

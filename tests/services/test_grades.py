@@ -15,9 +15,9 @@ from tests.services.test_submit import send
 from unseen_server.core.errors import BadRequest, StaffOnly
 from unseen_server.db.models import AuditEntry
 from unseen_server.services import accounts, baselines, exports, grades
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.bundles import DeclaredBaseline
 from unseen_server.services.grades import Grade, Gradebook
+from unseen_server.services.principals import SERVER
 from unseen_server.services.reveal import reveal
 from unseen_server.services.withdrawals import withdraw
 

@@ -11,8 +11,8 @@ from tests.installations import COURSE, Installation
 
 from unseen_server.core.errors import BadRequest, Conflict, DeadLink, Forbidden, NotFound, Refusal, StaffOnly
 from unseen_server.db import queries
-from unseen_server.services import accounts, links
-from unseen_server.services.accounts import SERVER
+from unseen_server.services import accounts, browser_sessions, links, passwords, tokens
+from unseen_server.services.principals import SERVER
 
 PASSWORD = "correct horse"
 
@@ -36,13 +36,13 @@ def issued(made: Installation, username: str, purpose: links.Purpose = "reset") 
 
 
 def for_(made: Installation, username: str, by: str, course: str = COURSE) -> links.Link:
-    staff = accounts.principal_of_token(made.db, made.token(by, "staff"), made.now)
+    staff = tokens.principal_of_token(made.db, made.token(by, "staff"), made.now)
     return links.issue_for(made.db, course=course, username=username, principal=staff, now=made.now)
 
 
 def signs_in(made: Installation, name: str, password: str) -> bool:
     try:
-        accounts.sign_in(made.db, name=name, password=password, address="there", now=made.now)
+        passwords.sign_in(made.db, name=name, password=password, address="there", now=made.now)
     except Refusal:
         return False
     return True
@@ -50,7 +50,7 @@ def signs_in(made: Installation, name: str, password: str) -> bool:
 
 def test_a_link_sets_the_password_and_signs_in(installation: Installation) -> None:
     started = links.follow(installation.db, issued(installation, "alice"), password=PASSWORD, now=installation.now)
-    assert accounts.principal_of_session(installation.db, started.secret, installation.now)
+    assert browser_sessions.principal_of_session(installation.db, started.secret, installation.now)
     assert signs_in(installation, "alice", PASSWORD)
 
 
@@ -100,7 +100,7 @@ def test_what_changes_a_person_ends_their_links(installation: Installation, how:
         with installation.db.write() as session:
             user = accounts.user_named(session, "alice")
             if how == "password":
-                accounts.set_password(session, user, PASSWORD, now=now, actor="test")
+                passwords.set_password(session, user, PASSWORD, now=now, actor="test")
             else:
                 accounts.enrol(session, user, installation.course(session), "assistant", now=now, actor="test")
     with pytest.raises(DeadLink):
@@ -116,9 +116,9 @@ def test_a_refused_password_spends_nothing(installation: Installation) -> None:
 
 def test_a_link_signs_the_persons_browsers_out(installation: Installation) -> None:
     person(installation, "dora", password=PASSWORD)
-    before = accounts.sign_in(installation.db, name="dora", password=PASSWORD, address="a", now=installation.now)
+    before = passwords.sign_in(installation.db, name="dora", password=PASSWORD, address="a", now=installation.now)
     links.follow(installation.db, issued(installation, "dora"), password="another one", now=installation.now)
-    assert accounts.principal_of_session(installation.db, before.secret, installation.now) is None
+    assert browser_sessions.principal_of_session(installation.db, before.secret, installation.now) is None
 
 
 def test_only_a_digest_is_kept(installation: Installation) -> None:
@@ -223,7 +223,7 @@ def test_everybody_without_a_password_is_invited_but_for_those_above(installatio
     person(installation, "chief")
     person(installation, "chief", "instructor", course="other")
     accounts.disable(installation.db, "carol", principal=SERVER, now=installation.now)
-    helper = accounts.principal_of_token(installation.db, installation.token("helper", "staff"), installation.now)
+    helper = tokens.principal_of_token(installation.db, installation.token("helper", "staff"), installation.now)
     made = links.invite_all(installation.db, course=COURSE, principal=helper, now=installation.now)
     assert {link.username for link in made} == {"alice", "bob"}
     for link in made:

@@ -11,10 +11,20 @@ from tests.web.test_pages import add, send
 
 from unseen_server.core.errors import BadRequest, Conflict, Forbidden, NotFound, NotSignedIn, StaffOnly, WrongPassword
 from unseen_server.db.models import AuditEntry, Base, Competition, PrivateScore, SubmittedFile
-from unseen_server.services import accounts, erasing, extensions, people, reveal, standings, withdrawals
-from unseen_server.services.accounts import SERVER, Principal
+from unseen_server.services import (
+    accounts,
+    erasing,
+    extensions,
+    passwords,
+    people,
+    reveal,
+    standings,
+    tokens,
+    withdrawals,
+)
 from unseen_server.services.extensions import Wanted
 from unseen_server.services.people import Person
+from unseen_server.services.principals import SERVER, Principal
 from unseen_server.services.standings import Entry
 from unseen_server.services.submit import submit
 
@@ -189,10 +199,10 @@ def a_student_with_a_past(made: Installation) -> None:
         user = accounts.user_named(session, "zelda")
         user.email, user.student_id = "zelda@x.edu", "B0990-ZZ"
         accounts.enrol(session, user, made.course(session), "student", now=made.now, actor="teacher")
-    accounts.sign_in(made.db, name="zelda@x.edu", password="correct horse", address="1.2.3.4", now=made.now)
+    passwords.sign_in(made.db, name="zelda@x.edu", password="correct horse", address="1.2.3.4", now=made.now)
     for name in ("zelda", "Zelda@x.edu"):
         with pytest.raises(WrongPassword):
-            accounts.sign_in(made.db, name=name, password="wrong", address="1.2.3.4", now=made.now)
+            passwords.sign_in(made.db, name=name, password="wrong", address="1.2.3.4", now=made.now)
     upload = made.upload(made.noisy(2.0), key="zelda-1", message="by Zelda Zuckerman", name="zelda.csv")
     submit(made.db, made.keys, slug=made.slug, principal=made.principal("zelda"), upload=upload, received_at=made.now)
     send(made, made.noisy(4.0), "zelda")
@@ -254,10 +264,10 @@ def test_a_deleted_person_has_no_way_in(installation: Installation) -> None:
     token = installation.token("zelda")
     erase(installation, "zelda")
     with pytest.raises(NotSignedIn):
-        accounts.principal_of_token(installation.db, token, installation.now)
+        tokens.principal_of_token(installation.db, token, installation.now)
     later = installation.now + timedelta(hours=1)
     with pytest.raises(WrongPassword):
-        accounts.sign_in(installation.db, name="zelda", password="correct horse", address="::1", now=later)
+        passwords.sign_in(installation.db, name="zelda", password="correct horse", address="::1", now=later)
 
 
 def test_others_whose_names_hold_the_name_keep_theirs(installation: Installation) -> None:

@@ -20,9 +20,9 @@ from unseen_server.core.release import constants_of
 from unseen_server.db import models
 from unseen_server.services import baselines, bundles, competitions, launching
 from unseen_server.services import rescore as rescoring
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.bundles import DeclaredBaseline
 from unseen_server.services.keys import KeyRing, LoadedKey
+from unseen_server.services.principals import SERVER
 from unseen_server.services.rescore import Rescored
 
 Row = dict[str, str]

@@ -29,7 +29,7 @@ from unseen_server.core.errors import (
 from unseen_server.core.merging import Together
 from unseen_server.db.models import AuditEntry, Submission, Team, TeamInvitation, TeamMember
 from unseen_server.services import accounts, doctor, finals, standings, submissions, team_corrections, teamwork
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 from unseen_server.services.submit import Receipt, submit
 from unseen_server.services.teamwork import OwnTeam
 

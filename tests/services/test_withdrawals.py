@@ -14,8 +14,8 @@ from tests.services.test_submit import send
 from unseen_server.core.errors import BadFile, BadRequest, Conflict, NotFound, StaffOnly
 from unseen_server.db import models
 from unseen_server.services import baselines, doctor, finals, received, withdrawals
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.bundles import DeclaredBaseline
+from unseen_server.services.principals import SERVER
 from unseen_server.services.standings import Entry
 from unseen_server.services.submissions import OwnSubmission, own_limits, own_submissions
 

@@ -31,7 +31,7 @@ from tests.web.test_pages import hidden
 
 from unseen_server.db.models import Competition, HeldFile, Rejection, User
 from unseen_server.services import announcements, bundles, extensions, launching, removing, withdrawals
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 
 USUAL: Mapping[str, object] = {"slug": SLUG, "course": COURSE, "username": "alice", "ref": 1}
 

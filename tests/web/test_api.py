@@ -15,7 +15,7 @@ from sqlalchemy import text
 from tests.installations import NOON, Build, Installation, make_folder
 from werkzeug.test import TestResponse
 
-from unseen_server.services import accounts
+from unseen_server.services import tokens
 
 SUBMISSION_FIELDS = {
     "ref",
@@ -69,7 +69,7 @@ def test_a_wrong_token_is_refused_everywhere(build: Build, header: str) -> None:
 
 def test_a_token_ends_when_it_expires_is_revoked_or_its_owner_is_disabled(build: Build) -> None:
     installation = build()
-    token = accounts.issue_token(installation.db, "alice", expires_at=NOON + timedelta(hours=1), actor="test", now=NOON)
+    token = tokens.issue_token(installation.db, "alice", expires_at=NOON + timedelta(hours=1), actor="test", now=NOON)
     client = installation.client()
 
     def status() -> int:

@@ -18,7 +18,7 @@ from unseen_server.config import Config
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Score, Submission, Team, User
 from unseen_server.services import reveal, standings
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 from unseen_server.services.standings import Line, Progress
 from unseen_server.web import charts
 

@@ -14,8 +14,8 @@ from tests.mail_server import PUBLIC_URL, Mailbox, mailbox, mailing
 from tests.web.test_pages import PASSWORD, add, hidden
 from werkzeug.test import TestResponse
 
-from unseen_server.services import accounts, rosters
-from unseen_server.services.accounts import SERVER
+from unseen_server.services import accounts, passwords, rosters
+from unseen_server.services.principals import SERVER
 
 HERE = f"/console/courses/{COURSE}"
 LIST = b"username,name,email\nann,Ann,ann@x.edu\nbo,Bo,bo@x.edu\ncy,Cy,\n"
@@ -28,7 +28,7 @@ def made(build: Build) -> Installation:
     rosters.import_roster(made.db, course=COURSE, content=LIST, dry_run=False, principal=SERVER, now=made.now)
     with made.db.write() as session:
         for name in ("teacher", "alice", "bob", "carol"):
-            accounts.set_password(session, accounts.user_named(session, name), PASSWORD, now=made.now, actor="test")
+            passwords.set_password(session, accounts.user_named(session, name), PASSWORD, now=made.now, actor="test")
     add(made, "tina", "Tina", "instructor")
     return made
 

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from unseen_server.app import FORM_FIELDS_IN_MEMORY
 from unseen_server.db.models import Competition
 from unseen_server.services import bundles, editing, folders
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 
 NEW = f"/console/courses/{COURSE}/competitions/new"
 TABLE = "pages,minutes\n" + "".join(f"{pages},{minutes}\n" for pages, _, minutes in labelled_rows())

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from unseen_server import services
 from unseen_server.services import accounts, removing, rosters
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 from unseen_server.web.console.audit import ACTIONS
 
 HERE = f"/console/courses/{COURSE}"

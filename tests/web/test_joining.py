@@ -11,7 +11,7 @@ from tests.services.test_links import signs_in
 from tests.web.test_pages import PASSWORD, browser, hidden, sign_in
 from werkzeug.test import TestResponse
 
-from unseen_server.services import accounts, joining
+from unseen_server.services import accounts, joining, passwords
 from unseen_server.web.context import SESSION_COOKIE
 
 ERIN = {"username": "erin", "display_name": "Erin", "email": "", "password": PASSWORD, "again": PASSWORD}
@@ -98,7 +98,7 @@ def test_somebody_signed_in_joins_with_one_button(made: Installation, code: str)
     client = made.client()
     client.post("/login", data={"name": "nobody", "password": "wrong"})
     with made.db.write() as session:
-        accounts.set_password(session, accounts.user_named(session, "outsider"), PASSWORD, now=made.now, actor="test")
+        passwords.set_password(session, accounts.user_named(session, "outsider"), PASSWORD, now=made.now, actor="test")
     sign_in(client, "outsider")
     page = client.get(f"/join/{code}").text
     assert "You are signed in as outsider." in page
@@ -148,7 +148,7 @@ def test_the_password_is_changed_with_the_old_one(made: Installation) -> None:
 
 def test_guessing_the_old_password_is_stopped(made: Installation) -> None:
     client = browser(made)
-    for _ in range(accounts.ATTEMPTS_AT_NAME_FROM_ADDRESS):
+    for _ in range(passwords.ATTEMPTS_AT_NAME_FROM_ADDRESS):
         fill(client, "password", old="wrong", password=PASSWORD, again=PASSWORD)
     page = fill(client, "password", old=PASSWORD, password=PASSWORD, again=PASSWORD)
     assert (page.status_code, page.headers["Retry-After"]) == (429, "900")

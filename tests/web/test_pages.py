@@ -20,8 +20,8 @@ from unseen_server import web
 from unseen_server.config import Config
 from unseen_server.db import models
 from unseen_server.services import accounts, baselines, courses, reveal
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.bundles import DeclaredBaseline
+from unseen_server.services.principals import SERVER
 from unseen_server.services.submit import submit
 
 PASSWORD = "correct horse"

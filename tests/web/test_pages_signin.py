@@ -10,7 +10,7 @@ from tests.web.test_pages import PASSWORD, add, address, browser, hidden, sign_i
 
 from unseen_server.config import Config
 from unseen_server.core.errors import NotFound, NotSignedIn
-from unseen_server.services import accounts
+from unseen_server.services import accounts, browser_sessions, passwords, tokens
 from unseen_server.web.context import SESSION_COOKIE
 from unseen_server.web.signin import local_path
 
@@ -50,7 +50,7 @@ def test_an_unknown_name_gets_the_very_same_answer(made: Installation) -> None:
 
 
 def test_too_many_wrong_passwords_are_told_to_wait(made: Installation) -> None:
-    for _ in range(accounts.ATTEMPTS_AT_NAME_FROM_ADDRESS):
+    for _ in range(passwords.ATTEMPTS_AT_NAME_FROM_ADDRESS):
         sign_in(made.client(), "dora", "wrong")
     page = sign_in(made.client(), "dora")
     assert (page.status_code, page.headers["Retry-After"]) == (429, "900")
@@ -142,7 +142,7 @@ def test_a_token_is_shown_once_and_works(build: Build) -> None:
     token = re.search(r"unseen_[\w-]{40,}", page.text)
     assert (page.status_code, page.headers["Cache-Control"]) == (201, "private, no-store")
     assert token
-    assert accounts.principal_of_token(made.db, token[0], made.now).scope == "read"
+    assert tokens.principal_of_token(made.db, token[0], made.now).scope == "read"
     after = client.get("/account").text
     assert token[0] not in after
     assert token[0][:13] in after
@@ -156,12 +156,12 @@ def test_a_revoked_token_ends_at_once_and_nobody_revokes_anothers(build: Build) 
     form = {"csrf_token": hidden(page, "csrf_token")}
     (path,) = re.findall(r"/account/tokens/\d+/revoke", page)
     with pytest.raises(NotFound):
-        accounts.revoke_token(made.db, int(path.split("/")[3]), user_id=99, actor="bob", now=made.now)
+        tokens.revoke_token(made.db, int(path.split("/")[3]), user_id=99, actor="bob", now=made.now)
     assert client.post(path).status_code == 403
-    assert accounts.principal_of_token(made.db, token, made.now)
+    assert tokens.principal_of_token(made.db, token, made.now)
     assert client.post(path, data=form).status_code == 303
     with pytest.raises(NotSignedIn):
-        accounts.principal_of_token(made.db, token, made.now)
+        tokens.principal_of_token(made.db, token, made.now)
 
 
 def test_a_token_cannot_make_another_one(build: Build) -> None:
@@ -200,7 +200,7 @@ def test_nobody_is_shut_out_by_an_address_that_looks_like_their_name(build: Buil
     with made.db.write() as session:
         for name, email in (("mallory", "dora@example.edu"), ("dora@example.edu", None)):
             accounts.add_user(session, name, password=PASSWORD, email=email, now=made.now, actor="test")
-    signed_in = accounts.sign_in(made.db, name="dora@example.edu", password=PASSWORD, address="a", now=made.now)
-    found = accounts.principal_of_session(made.db, signed_in.secret, made.now)
+    signed_in = passwords.sign_in(made.db, name="dora@example.edu", password=PASSWORD, address="a", now=made.now)
+    found = browser_sessions.principal_of_session(made.db, signed_in.secret, made.now)
     assert found
     assert found[0].username == "dora@example.edu"

@@ -18,8 +18,8 @@ from werkzeug.test import TestResponse
 
 from unseen_server.config import SingleSignOn
 from unseen_server.core.errors import DeadLink, NotSignedIn
-from unseen_server.services import accounts, links
-from unseen_server.services.accounts import SERVER
+from unseen_server.services import accounts, links, tokens
+from unseen_server.services.principals import SERVER
 from unseen_server.web import sso
 
 CLIENT = "unseen"
@@ -121,7 +121,7 @@ def test_whoever_made_an_account_with_somebody_elses_address_loses_it(made: Inst
     assert not signs_in(made, "victim", PASSWORD)
     assert "Sign out" not in squatter.get("/competitions").text
     with pytest.raises(NotSignedIn):
-        accounts.principal_of_token(made.db, token, made.now)
+        tokens.principal_of_token(made.db, token, made.now)
     with pytest.raises(DeadLink):
         links.holder(made.db, link, made.now)
 

@@ -13,7 +13,7 @@ from tests.web.test_pages import address, browser, hidden, send, sign_in, upload
 from werkzeug.test import TestResponse
 
 from unseen_server.services import reveal
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 
 
 def press(client: FlaskClient, made: Installation, button: str, **fields: object) -> TestResponse:

@@ -19,7 +19,7 @@ from tests.web.test_pages import send
 from werkzeug.test import TestResponse
 
 from unseen_server.services import joining, links, reveal
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 from unseen_server.web import languages
 
 # Names that people of this installation wrote, code, and the words of Babel's own for dates and spans.

@@ -9,7 +9,7 @@ import click
 
 from unseen_server.cli.common import database, note, now
 from unseen_server.services import archives
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 from unseen_server.web import archiving, languages
 
 

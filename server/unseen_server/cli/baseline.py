@@ -8,9 +8,9 @@ import click
 
 from unseen_server.cli.common import answer, database, format_option, now
 from unseen_server.services import baselines
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.bundles import TIERS, DeclaredBaseline
 from unseen_server.services.keys import KeyRing
+from unseen_server.services.principals import SERVER
 
 
 @click.group()

@@ -10,7 +10,7 @@ import click
 from unseen_server.cli.common import answer, database, format_option, note, now, table
 from unseen_server.core import schedule
 from unseen_server.services import bundles, competitions, folders, launching, removing
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 

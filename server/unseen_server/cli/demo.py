@@ -25,10 +25,10 @@ from unseen_server.config import Config, write_private
 from unseen_server.core.errors import Busy, Conflict
 from unseen_server.db import migrate
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, baselines, bundles, courses, launching
-from unseen_server.services.accounts import SERVER
+from unseen_server.services import accounts, baselines, bundles, courses, launching, tokens
 from unseen_server.services.bundles import DeclaredBaseline
 from unseen_server.services.keys import KeyRing
+from unseen_server.services.principals import SERVER
 
 COURSE = "ml-demo"
 TIME_ZONE = "Asia/Taipei"
@@ -55,6 +55,16 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """A row to beat, and the points for reaching it on either board."""
+
+    model: str
+    name: str
+    tier: str
+    points: float
+
+
+@dataclass(frozen=True)
 class Entry:
     """One submission of the demo: who trains which model on which competition."""
 
@@ -69,17 +79,23 @@ COMPETITIONS = (
     Recipe("lecture-length", "How long does a lecture last?", "minutes", "lecture_length"),
 )
 PEOPLE = (
-    ("instructor", "Dr. Lin", "instructor"),
-    ("alice", "Alice", "student"),
-    ("bo", "Bo 小波", "student"),
-    ("chen", "陳怡君", "student"),
-    ("dara", "Dara O’Neill", "student"),
+    ("instructor", "Dr. Lin", "instructor", None),
+    ("assistant", "助教 Wei", "assistant", None),
+    ("alice", "Alice", "student", "B14901001"),
+    ("bo", "Bo 小波", "student", "B14901002"),
+    ("chen", "陳怡君", "student", "B14901003"),
+    ("dara", "Dara O’Neill", "student", "B14901004"),
 )
 BASELINES = (
-    ("mean", "Mean of the training labels", "simple"),
-    ("linear", "Linear regression", "medium"),
-    ("mlp", "A network, stopped early", "strong"),
-    ("committee", "Eight networks", "boss"),
+    Baseline("mean", "Mean of the training labels", "simple", 1),
+    Baseline("linear", "Linear regression", "medium", 1),
+    Baseline("mlp", "A network, stopped early", "strong", 2),
+    Baseline("committee", "Eight networks", "boss", 1),
+)
+WELCOME = (
+    "Welcome! Each baseline you reach is worth points on both boards. "
+    "Before the deadline, choose the two submissions that should count.\n\n"
+    "歡迎！每達到一條基準線，在公開與私有排行榜上都能得分。截止之前，請選好兩次要採計的繳交。"
 )
 ENTRIES = (
     Entry("alice", "concrete", ("mean",), "the mean, to see that it works"),
@@ -106,7 +122,7 @@ def demo(home: Path | None, port: int | None, no_serve: bool) -> None:
     url = f"http://{config.host}:{config.port}"
     _make_room(home)
     _say(f"A new installation in {home}")
-    people = _install(config)
+    people, code = _install(config)
     for recipe in COMPETITIONS:
         _add_competition(config, recipe)
     record = {"url": url, "competitions": [r.slug for r in COMPETITIONS], "users": [asdict(p) for p in people]}
@@ -114,7 +130,7 @@ def demo(home: Path | None, port: int | None, no_serve: bool) -> None:
     with _serving(config, url) as server:
         for entry in ENTRIES:
             _hand_in(home, url, next(person for person in people if person.username == entry.username), entry)
-        _show(url, people)
+        _show(url, people, code)
         if not no_serve:
             note("\nThe server runs until you press Ctrl-C.")
             server.wait()
@@ -130,7 +146,8 @@ def _make_room(home: Path) -> None:
     write_private(home / RECORD, "{}\n")  # from here on it is a demo, finished or not
 
 
-def _install(config: Config) -> list[Person]:
+def _install(config: Config) -> tuple[list[Person], str]:
+    """The people, and the code with which others join their course."""
     config.secret()
     db = Database(config.database_url)
     migrate.upgrade(db)
@@ -138,11 +155,12 @@ def _install(config: Config) -> list[Person]:
         title = "Machine learning, a demo"
         courses.add_course(session, COURSE, title=title, time_zone=TIME_ZONE, now=now(), actor=ACTOR)
     people = [_add_person(db, *person) for person in PEOPLE]
+    code = joining.set_code(db, course=COURSE, principal=SERVER, now=now())
     db.close()
-    return people
+    return people, code
 
 
-def _add_person(db: Database, username: str, display_name: str, role: str) -> Person:
+def _add_person(db: Database, username: str, display_name: str, role: str, student_id: str | None) -> Person:
     password = secrets.token_urlsafe(9)
     with db.write() as session:
         person = accounts.add_user(
@@ -150,13 +168,15 @@ def _add_person(db: Database, username: str, display_name: str, role: str) -> Pe
             username,
             password=password,
             display_name=display_name,
+            email=f"{username}@school.example",
+            student_id=student_id,
             is_admin=role == "instructor",
             now=now(),
             actor=ACTOR,
         )
         accounts.enrol(session, person, courses.course_named(session, COURSE), role, now=now(), actor=ACTOR)
     scope = "submit" if role == "student" else "staff"
-    token = accounts.issue_token(db, username, name="demo", scope=scope, actor=ACTOR, now=now())
+    token = tokens.issue_token(db, username, name="demo", scope=scope, actor=ACTOR, now=now())
     return Person(username, password, token, role)
 
 
@@ -168,16 +188,22 @@ def _add_competition(config: Config, recipe: Recipe) -> None:
     db = Database(config.database_url)
     launching.create(db, bundles.read_bundle(folder), course=COURSE, principal=SERVER, now=now())
     launching.launch(db, slug=recipe.slug, at=None, principal=SERVER, now=now())
-    for model, name, tier in BASELINES:
-        file = folder / "baselines" / f"{model}.csv"
-        file.parent.mkdir(exist_ok=True)
-        _run("unseen_baselines", "train", model, "--data", str(folder), "--out", str(file))
-        declared = DeclaredBaseline(name, tier, f"baselines/{file.name}")
-        content = file.read_bytes()
-        baselines.add(
-            db, KeyRing(db), slug=recipe.slug, declared=declared, content=content, principal=SERVER, now=now()
-        )
+    announcements.publish(db, slug=recipe.slug, markdown=WELCOME, principal=SERVER, now=now())
+    for baseline in BASELINES:
+        _add_baseline(db, folder, recipe.slug, baseline)
     db.close()
+
+
+def _add_baseline(db: Database, folder: Path, slug: str, baseline: Baseline) -> None:
+    """Train a model and put what it predicts on the board."""
+    file = folder / "baselines" / f"{baseline.model}.csv"
+    file.parent.mkdir(exist_ok=True)
+    _run("unseen_baselines", "train", baseline.model, "--data", str(folder), "--out", str(file))
+    declared = DeclaredBaseline(
+        baseline.name, baseline.tier, f"baselines/{file.name}", baseline.points, baseline.points
+    )
+    content = file.read_bytes()
+    baselines.add(db, KeyRing(db), slug=slug, declared=declared, content=content, principal=SERVER, now=now())
 
 
 def _make_folder(folder: Path, recipe: Recipe) -> None:
@@ -242,7 +268,7 @@ def _hand_in(home: Path, url: str, person: Person, entry: Entry) -> None:
     _run("unseen", "submit", str(file), entry.slug, "-m", entry.message, url=url, token=person.token)
 
 
-def _show(url: str, people: Sequence[Person]) -> None:
+def _show(url: str, people: Sequence[Person], code: str) -> None:
     """The boards, the addresses, and how to sign in: what the demo was made for."""
     reader = people[-1]
     for recipe in COMPETITIONS:
@@ -250,6 +276,9 @@ def _show(url: str, people: Sequence[Person]) -> None:
         _run("unseen", "leaderboard", recipe.slug, url=url, token=reader.token)
     _say(f"Sign in at {url}/login")
     click.echo(table(("role", "name", "password"), [(p.role, p.username, p.password) for p in people]))
+    note(f"\nThe instructor and the assistant run the course at {url}/console")
+    note(f"Anybody else joins it at {url}/join with the code {code}")
+    note("Every page is there in English and in Traditional Chinese (繁體中文); the switch is at its foot.")
     note(f"\nOr as a program:  UNSEEN_URL={url} UNSEEN_TOKEN=... unseen submit predictions.csv concrete")
     note(f"Tokens are in {RECORD} in the installation's folder.")
 

@@ -8,8 +8,8 @@ from unseen_server.cli.common import answer, database, format_option, now, table
 from unseen_server.core import schedule
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, extensions
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.extensions import Granted, Wanted
+from unseen_server.services.principals import SERVER
 
 
 @click.group()

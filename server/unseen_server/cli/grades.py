@@ -8,7 +8,7 @@ import click
 
 from unseen_server.cli.common import database, note, now
 from unseen_server.services import exports
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 
 
 @click.group()

@@ -13,7 +13,7 @@ from unseen_server.config import Config
 from unseen_server.core.errors import Conflict
 from unseen_server.db import migrate
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, names
+from unseen_server.services import accounts, names, passwords
 from unseen_server.services.doctor import examine
 
 
@@ -26,7 +26,7 @@ def init(admin: str, password_stdin: bool, style: str) -> None:
     config = Config.from_environment()
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
     names.checked_username(admin)  # before anything is made
-    accounts.checked_password(password)
+    passwords.checked_password(password)
     config.home.mkdir(parents=True, exist_ok=True)
     with closing(Database(config.database_url)) as db:
         if migrate.current(db) is not None:

@@ -9,7 +9,7 @@ from unseen_server.core.errors import BadRequest
 from unseen_server.core.sentences import say
 from unseen_server.services import accounts, erasing
 from unseen_server.services import people as service
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 
 
 @click.group()

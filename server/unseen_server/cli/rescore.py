@@ -9,8 +9,8 @@ import click
 
 from unseen_server.cli.common import answer, database, format_option, note, now, table
 from unseen_server.services import rescore as rescoring
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.keys import KeyRing
+from unseen_server.services.principals import SERVER
 from unseen_server.services.rescore import Change, Rescored
 
 

@@ -7,7 +7,7 @@ import click
 from unseen_server.cli.common import answer, database, format_option, now, table
 from unseen_server.services import reveal as reveals
 from unseen_server.services import standings
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 
 
 @click.command()

@@ -6,7 +6,7 @@ import click
 
 from unseen_server.cli.common import answer, database, format_option, now
 from unseen_server.services import team_corrections
-from unseen_server.services.accounts import SERVER
+from unseen_server.services.principals import SERVER
 
 
 @click.group()

@@ -11,7 +11,7 @@ from unseen_server.cli.common import ACTOR, answer, database, format_option, not
 from unseen_server.config import Config
 from unseen_server.core.errors import Conflict
 from unseen_server.db import queries
-from unseen_server.services import accounts, courses, links
+from unseen_server.services import accounts, courses, links, passwords, principals
 from unseen_server.services.names import key_of
 
 password_option = click.option(
@@ -84,7 +84,7 @@ def password(name: str, password_stdin: bool, style: str) -> None:
     chosen = _password(password_stdin)
     with database() as db, db.write() as session:
         person = accounts.user_named(session, name)
-        accounts.set_password(session, person, chosen, now=now(), actor=ACTOR)
+        passwords.set_password(session, person, chosen, now=now(), actor=ACTOR)
     shown = None if password_stdin else chosen
     text = f"user      {person.username}" + (f"\npassword  {shown}" if shown else "")
     answer(style, {"username": person.username, "password": shown}, text)
@@ -119,7 +119,7 @@ def reset(name: str, url: str | None, style: str) -> None:
 def disable(name: str) -> None:
     """Keep NAME out: browsers are signed out and tokens revoked at once. What they submitted stays."""
     with database() as db:
-        accounts.disable(db, name, principal=accounts.SERVER, now=now())
+        accounts.disable(db, name, principal=principals.SERVER, now=now())
     note(f"{name} is disabled.")
 
 
@@ -128,7 +128,7 @@ def disable(name: str) -> None:
 def enable(name: str) -> None:
     """Let NAME sign in again, with the password they had."""
     with database() as db:
-        accounts.enable(db, name, principal=accounts.SERVER, now=now())
+        accounts.enable(db, name, principal=principals.SERVER, now=now())
     note(f"{name} can sign in again. Tokens stay revoked; new ones are made on the account page.")
 
 

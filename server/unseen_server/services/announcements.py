@@ -11,8 +11,8 @@ from unseen_server.db import queries
 from unseen_server.db.models import Announcement
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions
-from unseen_server.services.accounts import Principal
 from unseen_server.services.competitions import Announced
+from unseen_server.services.principals import Principal
 
 LONGEST = 10_000  # characters
 

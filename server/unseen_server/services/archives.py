@@ -29,12 +29,12 @@ from unseen_server.services import (
     received,
     standings,
 )
-from unseen_server.services.accounts import Principal
 from unseen_server.services.audits import Deeds
 from unseen_server.services.bundles.tables import to_csv
 from unseen_server.services.competitions import Shown
 from unseen_server.services.grades import Gradebook
 from unseen_server.services.keys import unpacked
+from unseen_server.services.principals import Principal
 from unseen_server.services.received import Received
 from unseen_server.services.standings import Board
 

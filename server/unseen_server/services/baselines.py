@@ -17,10 +17,10 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission, Team
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, entries, names
-from unseen_server.services.accounts import Principal
 from unseen_server.services.bundles import TIERS, DeclaredBaseline
 from unseen_server.services.entries import Upload
 from unseen_server.services.keys import KeyRing, LoadedKey
+from unseen_server.services.principals import Principal
 
 MOST_POINTS = 1_000_000
 

@@ -14,7 +14,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateStanding
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, reveal
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 SHOWN = 40  # rows on the page, the best of those that are open
 

@@ -10,8 +10,8 @@ from unseen_server.core.sentences import say
 from unseen_server.core.splits import drawn_anew
 from unseen_server.db.session import Database
 from unseen_server.services import bundles, competitions, folders, launching, names
-from unseen_server.services.accounts import Principal
 from unseen_server.services.competitions import Shown
+from unseen_server.services.principals import Principal
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from unseen_server.db.models import (
 )
 from unseen_server.db.session import Database
 from unseen_server.services import names, teams
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 ENGLISH_PAGES = "en"  # the language every other falls back to
 

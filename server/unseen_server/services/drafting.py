@@ -11,11 +11,11 @@ from unseen_server.core.errors import BadRequest
 from unseen_server.core.sentences import say
 from unseen_server.db.session import Database
 from unseen_server.services import bundles, courses, editing, held, launching, names
-from unseen_server.services.accounts import Principal
 from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.bundles.tables import Table, is_number, read_table
 from unseen_server.services.competitions import Shown
 from unseen_server.services.held import Held
+from unseen_server.services.principals import Principal
 
 LOOKED_AT = 256 * 1024  # bytes: enough to show a table by, whatever its size
 SHOWN_ROWS = 5

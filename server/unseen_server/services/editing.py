@@ -19,8 +19,8 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Page
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, names
-from unseen_server.services.accounts import Principal
 from unseen_server.services.bundles import PAGES
+from unseen_server.services.principals import Principal
 
 LONGEST_PAGE = 100_000  # characters of Markdown
 MOST = 1_000_000  # of anything that is counted

@@ -34,7 +34,7 @@ from unseen_server.db.models import (
 )
 from unseen_server.db.session import Database
 from unseen_server.services import accounts, audit, names
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 FILE_NAME = "removed.csv"
 

@@ -13,8 +13,8 @@ from unseen_server.core.errors import BadRequest
 from unseen_server.core.sentences import Sentence, say
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, grades
-from unseen_server.services.accounts import Principal
 from unseen_server.services.grades import Grade, Gradebook
+from unseen_server.services.principals import Principal
 from unseen_server.services.standings import Board
 
 Tell = Callable[[Sentence], str]

@@ -17,7 +17,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission, Team
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, teams
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 EVERY_SUBMISSION = 1_000_000
 

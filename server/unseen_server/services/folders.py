@@ -17,9 +17,9 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
 from unseen_server.services import audit, bundles, competitions
-from unseen_server.services.accounts import Principal
 from unseen_server.services.bundles import Bundle, DeclaredBaseline, Settings
 from unseen_server.services.keys import unpacked
+from unseen_server.services.principals import Principal
 
 LARGEST_BASELINE = 1 << 28  # bytes unpacked; it was accepted once, by a narrower limit
 

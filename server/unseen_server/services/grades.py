@@ -15,7 +15,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Course, PrivateStanding, Team, User
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, reveal
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import HeldFile
 from unseen_server.db.session import Database
 from unseen_server.services import names
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 KEPT = timedelta(days=1)
 KEPT_OF_EACH = 3  # files of one person; the oldest make room

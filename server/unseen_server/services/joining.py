@@ -14,8 +14,9 @@ from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Course
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, attempts, audit, courses, names
-from unseen_server.services.accounts import Principal, SignedIn
+from unseen_server.services import accounts, attempts, audit, browser_sessions, courses, names, passwords
+from unseen_server.services.browser_sessions import SignedIn
+from unseen_server.services.principals import Principal
 
 # Crockford's digits and letters: no I, L, O or U. Eight of them are 40 bits.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -113,7 +114,7 @@ def join_as_somebody_new(
     if "@" in username:  # it could pass for somebody else's address when they sign in
         raise BadRequest(reason=say("Choose a user name without “@”; the e-mail address has a field of its own."))
     names.checked_username(username)
-    password_hash = accounts.hashed(password)
+    password_hash = passwords.hashed(password)
     try:
         with db.write() as session:
             course = _course(session, code)
@@ -125,7 +126,7 @@ def join_as_somebody_new(
             )
             user.password_hash = password_hash
             accounts.enrol(session, user, course, "student", now=now, actor=username)
-            return accounts.begin_session(session, user, now)
+            return browser_sessions.begin_session(session, user, now)
     except (NameTaken, IntegrityError):  # the latter where two came with one name at once
         _count(db, _limits(address), now)
         raise NameTaken() from None

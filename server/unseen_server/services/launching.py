@@ -19,10 +19,10 @@ from unseen_server.db import queries
 from unseen_server.db.models import AnswerKeyVersion, Competition, CompetitionFile, Course, Page, StoredFile
 from unseen_server.db.session import Database
 from unseen_server.services import audit, baselines, competitions, courses
-from unseen_server.services.accounts import Principal
 from unseen_server.services.bundles import Bundle
 from unseen_server.services.competitions import Shown
 from unseen_server.services.keys import LoadedKey, packed, unpacked
+from unseen_server.services.principals import Principal
 
 FIRST = 1  # the version of a competition's first answer key
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,13 +11,15 @@ from typing import Literal
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from unseen_server.core.digests import digest_of
 from unseen_server.core.errors import Conflict, DeadLink, Forbidden, NotFound
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Course, Enrolment, OneTimeLink, User
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, attempts, audit, courses, names
-from unseen_server.services.accounts import Principal, SignedIn
+from unseen_server.services import attempts, audit, browser_sessions, courses, names, passwords
+from unseen_server.services.browser_sessions import SignedIn
+from unseen_server.services.principals import Principal
 
 Purpose = Literal["invite", "reset"]
 LASTS = {"invite": timedelta(days=14), "reset": timedelta(hours=24)}
@@ -138,11 +139,11 @@ def _issue(
         raise Conflict(
             reason=say("{name} is disabled and cannot sign in. Enable the account first.", name=user.username)
         )
-    accounts.end_links(session, user.id)
+    passwords.end_links(session, user.id)
     secret = secrets.token_urlsafe(32)
     expires_at = now + LASTS[purpose]
     session.add(
-        OneTimeLink(user_id=user.id, purpose=purpose, digest=_digest(secret), created_at=now, expires_at=expires_at)
+        OneTimeLink(user_id=user.id, purpose=purpose, digest=digest_of(secret), created_at=now, expires_at=expires_at)
     )
     audit.record(
         session, actor=actor, action="link.issue", subject=user.username, now=now, course=course, purpose=purpose
@@ -163,25 +164,21 @@ def holder(db: Database, secret: str, now: datetime) -> Holder:
 def follow(db: Database, secret: str, *, password: str, now: datetime) -> SignedIn:
     """Set the password, spend the link and sign in; every session from before ends."""
     holder(db, secret, now)  # a dead link is not worth a hash
-    password_hash = accounts.hashed(password)
+    password_hash = passwords.hashed(password)
     with db.write() as session:
         _, user = _living(session, secret, now)
         user = queries.people.locked_user(session, user.id)
         link, _ = _living(session, secret, now)  # again: meanwhile somebody else may have used it
         link.used_at = now
-        accounts.replace_password(session, user, password_hash, now=now, actor=user.username)
-        return accounts.begin_session(session, user, now)
+        passwords.replace_password(session, user, password_hash, now=now, actor=user.username)
+        return browser_sessions.begin_session(session, user, now)
 
 
 def _living(session: Session, secret: str, now: datetime) -> tuple[OneTimeLink, User]:
-    found = queries.people.link_with_digest(session, _digest(secret))
+    found = queries.people.link_with_digest(session, digest_of(secret))
     if found is None:
         raise DeadLink()
     link, user = found
     if link.used_at or link.expires_at <= now or user.disabled_at:
         raise DeadLink()
     return link, user
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

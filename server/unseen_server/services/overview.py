@@ -13,8 +13,8 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, courses
-from unseen_server.services.accounts import Principal
 from unseen_server.services.courses import StaffedCourse
+from unseen_server.services.principals import Principal
 
 
 @dataclass(frozen=True)

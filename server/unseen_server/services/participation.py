@@ -14,7 +14,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateStanding, Standing, Team
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, teams
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 REMINDED = timedelta(days=3)  # before the deadline
 

@@ -13,7 +13,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Course, Enrolment, User
 from unseen_server.db.session import Database
 from unseen_server.services import accounts, audit, courses, names
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 
 @dataclass(frozen=True)

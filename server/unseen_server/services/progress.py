@@ -9,8 +9,8 @@ from unseen_server.core import limits
 from unseen_server.db import queries
 from unseen_server.db.session import Database
 from unseen_server.services import bundles, competitions, folders
-from unseen_server.services.accounts import Principal
 from unseen_server.services.bundles import PAGES, Report
+from unseen_server.services.principals import Principal
 from unseen_server.services.submit import REJECTIONS_WINDOW
 
 SHOWN_DAYS = 60

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from unseen_server.db import queries
 from unseen_server.db.models import Competition
-from unseen_server.services.accounts import SERVER
 from unseen_server.services.audits import Deed
 from unseen_server.services.grades import Gradebook
+from unseen_server.services.principals import SERVER
 from unseen_server.services.received import Received
 from unseen_server.services.standings import Board
 

@@ -16,8 +16,8 @@ from unseen_server.db.models import Competition, Rejection, Submission
 from unseen_server.db.queries.received import ReceivedRow
 from unseen_server.db.session import Database
 from unseen_server.services import audit, audits, competitions, names
-from unseen_server.services.accounts import Principal
 from unseen_server.services.audits import Deed
+from unseen_server.services.principals import Principal
 from unseen_server.services.submissions import UploadedFile
 from unseen_server.services.submit import REJECTIONS_WINDOW
 

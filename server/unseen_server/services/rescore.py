@@ -29,8 +29,8 @@ from unseen_server.db import queries
 from unseen_server.db.models import Announcement, AnswerKeyVersion, Competition, PrivateScore, Score
 from unseen_server.db.session import Database
 from unseen_server.services import audit, bundles, competitions, entries, reveal
-from unseen_server.services.accounts import Principal
 from unseen_server.services.keys import KeyRing, packed
+from unseen_server.services.principals import Principal
 
 AT_ONCE = 100  # prediction vectors in memory
 

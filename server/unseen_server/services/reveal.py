@@ -20,7 +20,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateStanding
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, extensions
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 
 @dataclass(frozen=True)

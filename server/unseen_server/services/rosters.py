@@ -14,8 +14,8 @@ from unseen_server.db import queries
 from unseen_server.db.models import Course, Enrolment, User
 from unseen_server.db.session import Database
 from unseen_server.services import audit, class_lists, courses, names
-from unseen_server.services.accounts import Principal
 from unseen_server.services.class_lists import BadRoster, Row, problem
+from unseen_server.services.principals import Principal
 
 ADDED, ENROLLED, UNCHANGED = "added", "enrolled", "unchanged"
 

@@ -16,8 +16,9 @@ from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import SsoIdentity, User
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, audit, names
-from unseen_server.services.accounts import Principal, SignedIn
+from unseen_server.services import accounts, audit, browser_sessions, names
+from unseen_server.services.browser_sessions import SignedIn
+from unseen_server.services.principals import Principal
 
 LONGEST = 255  # characters of issuer and subject
 NAMES_TRIED = 20
@@ -61,7 +62,7 @@ def sign_in(db: Database, identity: Identity, *, now: datetime) -> Entry:
                 user = _somebody_new(session, identity, now)
             if user.disabled_at:
                 raise Forbidden(reason=say("Your account here is disabled. Ask your course staff about it."))
-            return Entry(accounts.begin_session(session, user, now), bool(found), not (known or found))
+            return Entry(browser_sessions.begin_session(session, user, now), bool(found), not (known or found))
     except IntegrityError as error:  # somebody came twice at once; the second time they are known
         raise Busy() from error
 

@@ -19,7 +19,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, names
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 BOARDS = ("public", "private")
 READ_AT_ONCE = 5000  # teams in one question to the database

@@ -16,7 +16,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, teams
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 from unseen_server.services.submit import Receipt
 
 

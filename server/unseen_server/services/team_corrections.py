@@ -15,8 +15,8 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Team
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, merging, names, teamwork
-from unseen_server.services.accounts import Principal
 from unseen_server.services.merging import Merged
+from unseen_server.services.principals import Principal
 
 LONGEST_REASON = 500
 

@@ -15,7 +15,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Extension, Standing, Team, TeamMember
 from unseen_server.db.session import Database
 from unseen_server.services import names
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 RACES = 5  # how often a team that somebody else makes at the same moment is looked for again
 

@@ -19,8 +19,8 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Team, TeamInvitation, TeamMember
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, merging, names, teams
-from unseen_server.services.accounts import Principal
 from unseen_server.services.merging import Merged
+from unseen_server.services.principals import Principal
 
 LONGEST_NAME = 200
 MOST_INVITATIONS = 10  # of one team that wait for an answer

@@ -12,7 +12,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Submission
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, entries, names, received, reveal
-from unseen_server.services.accounts import Principal
+from unseen_server.services.principals import Principal
 
 
 def withdraw(db: Database, *, slug: str, ref: int, reason: str, principal: Principal, now: datetime) -> None:

@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.errors import BadRequest, Refusal, TooManyAttempts
 from unseen_server.core.sentences import Sentence, say
-from unseen_server.services import accounts
-from unseen_server.services.accounts import Principal
+from unseen_server.services import accounts, browser_sessions, passwords, tokens
+from unseen_server.services.principals import Principal
 from unseen_server.web.addresses import here
 from unseen_server.web.context import SESSION_COOKIE, now, parts
 from unseen_server.web.forms import notice, page_reply
@@ -41,7 +41,7 @@ def rename() -> AnyResponse:
 def change_password() -> AnyResponse:
     person = in_browser()
     try:
-        accounts.change_password(
+        passwords.change_password(
             parts().db,
             person,
             old=request.form.get("old", ""),
@@ -67,7 +67,7 @@ def new_password() -> str:
 
 @blueprint.post("/account/sign-out-everywhere")
 def sign_out_everywhere() -> AnyResponse:
-    accounts.sign_out_everywhere(parts().db, in_browser(), now=now())
+    browser_sessions.sign_out_everywhere(parts().db, in_browser(), now=now())
     notice(say("All your browsers are signed out, this one too."))
     response = redirect(url_for("pages.signin.login"), 303)
     response.delete_cookie(SESSION_COOKIE, path="/")
@@ -82,7 +82,7 @@ def new_token() -> AnyResponse:
         if days not in {str(choice) for choice in TOKEN_DAYS}:
             listed = ", ".join(map(str, TOKEN_DAYS))
             raise BadRequest(reason=say("A token lasts {days} days. Choose one of them.", days=listed))
-        token = accounts.issue_token(
+        token = tokens.issue_token(
             parts().db,
             person.username,
             name=request.form.get("name") or "token",
@@ -101,7 +101,7 @@ def new_token() -> AnyResponse:
 @blueprint.post("/account/tokens/<int(max=2147483647):token_id>/revoke")
 def revoke_token(token_id: int) -> AnyResponse:
     person = in_browser()
-    accounts.revoke_token(parts().db, token_id, user_id=person.user_id, actor=person.username, now=now())
+    tokens.revoke_token(parts().db, token_id, user_id=person.user_id, actor=person.username, now=now())
     return _done(say("The token is revoked. Whatever used it has to sign in again."))
 
 
@@ -117,7 +117,7 @@ def _page(person: Principal, refusal: Refusal | None = None, token: str | None =
         "account.html",
         **known,
         courses=accounts.courses_of(db, person.user_id),
-        tokens=accounts.own_tokens(db, person.user_id),
+        tokens=tokens.own_tokens(db, person.user_id),
         token=token,
         token_days=TOKEN_DAYS,
         provider=provider,

@@ -13,9 +13,9 @@ from flask import current_app, g, request
 from unseen_server.config import Config
 from unseen_server.core.errors import BadCsrfToken, NotSignedIn
 from unseen_server.db.session import Database
-from unseen_server.services import accounts
-from unseen_server.services.accounts import Principal
+from unseen_server.services import browser_sessions, tokens
 from unseen_server.services.keys import KeyRing
+from unseen_server.services.principals import Principal
 
 SESSION_COOKIE = "unseen_session"
 ARRIVED_AT = "unseen.arrived_at"  # in the WSGI environment: when the last byte came, in seconds since 1970
@@ -75,9 +75,9 @@ def _identified() -> tuple[Principal | None, str]:
     if kind:
         if kind.lower() != "bearer":
             raise NotSignedIn()
-        return accounts.principal_of_token(parts().db, token.strip(), now()), ""
+        return tokens.principal_of_token(parts().db, token.strip(), now()), ""
     secret = request.cookies.get(SESSION_COOKIE)
-    found = accounts.principal_of_session(parts().db, secret, now()) if secret else None
+    found = browser_sessions.principal_of_session(parts().db, secret, now()) if secret else None
     if found is None:
         return None, ""
     person, csrf = found

@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.errors import BadCsrfToken, BadRequest, Forbidden, Refusal, TooManyAttempts, WrongPassword
 from unseen_server.core.sentences import say
-from unseen_server.services import accounts, names
-from unseen_server.services.accounts import Principal, SignedIn
+from unseen_server.services import accounts, browser_sessions, names, passwords
+from unseen_server.services.browser_sessions import SignedIn
+from unseen_server.services.principals import Principal
 from unseen_server.web import languages
 from unseen_server.web.context import SESSION_COOKIE, now, parts, signed_in, visitor
 from unseen_server.web.forms import page_reply
@@ -35,7 +36,7 @@ def sign_in() -> AnyResponse:
     name, after = names.without_controls(request.form.get("name", "")), local_path(request.form.get("next"))
     password = request.form.get("password", "")
     try:
-        started = accounts.sign_in(parts().db, name=name, password=password, address=address(), now=now())
+        started = passwords.sign_in(parts().db, name=name, password=password, address=address(), now=now())
     except (WrongPassword, TooManyAttempts) as refusal:
         return _page(after, name[:254], refusal)
     return let_in(started, after)
@@ -146,4 +147,4 @@ def let_in(started: SignedIn, after: str) -> AnyResponse:
 def _end_session() -> None:
     secret = request.cookies.get(SESSION_COOKIE)
     if secret:
-        accounts.sign_out(parts().db, secret)
+        browser_sessions.sign_out(parts().db, secret)
