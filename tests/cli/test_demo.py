@@ -25,7 +25,8 @@ def test_the_demo_makes_two_competitions_with_submissions_and_exits_with_0(tmp_p
     record = json.loads((home / "demo.json").read_text())
     assert set(record) == {"url", "competitions", "users"}
     assert record["competitions"] == ["concrete", "lecture-length"]
-    assert {user["role"] for user in record["users"]} == {"instructor", "student"}
+    assert {user["role"] for user in record["users"]} == {"instructor", "assistant", "student"}
+    assert f"{record['url']}/console" in done.stderr
     assert all(set(user) == {"username", "password", "token", "role"} for user in record["users"])
     assert stat.S_IMODE((home / "demo.json").stat().st_mode) == 0o600
 

@@ -25,7 +25,7 @@ from unseen_server.config import Config, write_private
 from unseen_server.core.errors import Busy, Conflict
 from unseen_server.db import migrate
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, baselines, bundles, courses, launching, tokens
+from unseen_server.services import accounts, announcements, baselines, bundles, courses, joining, launching, tokens
 from unseen_server.services.bundles import DeclaredBaseline
 from unseen_server.services.keys import KeyRing
 from unseen_server.services.principals import SERVER
