@@ -23,8 +23,8 @@ from unseen_server.core.errors import BadRequest
 from unseen_server.core.sentences import say
 from unseen_server.db.models import Announcement, AuditEntry, Competition, Course, Submission, Team, User
 from unseen_server.services import announcements, names
-from unseen_server.services.principals import SERVER
 from unseen_server.services.exports import FORMULA_STARTS
+from unseen_server.services.principals import SERVER
 
 HOSTILE = (
     "=cmd|'/c calc'!A1<script>alert(1)</script>",
