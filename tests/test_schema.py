@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
+from tests.installations import Installation
+from tests.web.test_pages import send
 
 from unseen_server.db import migrate
 from unseen_server.db.models import Base
@@ -31,6 +33,29 @@ def test_down_and_up_again_leaves_the_same_tables(database_url: str) -> None:
         assert set(inspect(db.engine).get_table_names()) == {"alembic_version"}
         migrate.upgrade(db)
         assert set(inspect(db.engine).get_table_names()) == before
+
+
+def rows(db: Database) -> dict[str, list[str]]:
+    """Every row of every table."""
+    seen = inspect(db.engine)
+    tables = {name: [column["name"] for column in seen.get_columns(name)] for name in seen.get_table_names()}
+    with db.read() as session:
+        return {
+            name: sorted(map(str, session.execute(text(f"SELECT {', '.join(columns)} FROM {name}"))))
+            for name, columns in tables.items()
+        }
+
+
+def test_a_database_of_an_older_version_keeps_every_row(installation: Installation) -> None:
+    send(installation, installation.noisy(3.0), "alice")
+    migrate.downgrade(installation.db, "0001")
+    before = rows(installation.db)
+    assert before["submissions"]
+    migrate.upgrade(installation.db)
+    migrate.downgrade(installation.db, "0001")
+    assert rows(installation.db) == before
+    migrate.upgrade(installation.db)
+    send(installation, installation.noisy(2.0), "alice")
 
 
 def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path, sqlite_template: Path) -> None:
