@@ -72,9 +72,9 @@ def read(content: bytes) -> ClassList:
     fields = _fields(header)
     rows: list[Row] = []
     problems: list[Problem] = []
-    for line, cells in records:
+    for number, (line, cells) in enumerate(records):
         given = _given(fields, cells)
-        if len(rows) >= MOST_ROWS:
+        if number >= MOST_ROWS:
             raise BadRoster([problem(line, say("A roster has at most {most} rows.", most=MOST_ROWS))])
         if any(cell.strip() for cell in cells[len(fields) :]):
             problems.append(problem(line, say("There are more fields than columns.")))

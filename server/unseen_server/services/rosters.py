@@ -68,7 +68,7 @@ class Report:
 
 def preview(db: Database, *, course: str, content: bytes, principal: Principal) -> Plan:
     """What importing this list would do, and everything that keeps it out; nothing is changed."""
-    listed = class_lists.read(content)
+    listed = _read(db, course, content, principal)
     with db.read() as session:
         return _plan(session, courses.staffed(session, course, principal), listed)[0]
 
@@ -77,7 +77,7 @@ def import_roster(
     db: Database, *, course: str, content: bytes, dry_run: bool, principal: Principal, now: datetime
 ) -> Report:
     """Enrol everybody in the file, adding those who are not known; every problem at once, with its line."""
-    listed = class_lists.read(content)
+    listed = _read(db, course, content, principal)
     with db.write() as session:
         target = courses.staffed(session, course, principal)
         plan, known = _plan(session, target, listed)
@@ -91,6 +91,13 @@ def import_roster(
         unchanged=_named(plan, UNCHANGED),
         differences=plan.differences,
     )
+
+
+def _read(db: Database, course: str, content: bytes, principal: Principal) -> class_lists.ClassList:
+    """The list, read for the course's staff alone: a long one takes a while."""
+    with db.read() as session:
+        courses.staffed(session, course, principal)
+    return class_lists.read(content)
 
 
 def _named(plan: Plan, *what: str) -> list[str]:
