@@ -54,28 +54,19 @@ def checked(markdown: str) -> str:
 def publish(db: Database, *, slug: str, markdown: str, principal: Principal, now: datetime) -> Announced:
     text = checked(markdown)
     with db.write() as session:
-        competition = competitions.staffed(session, slug, principal, now)
-        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        competition = competitions.staffed(session, slug, principal, now, locked=True)
         row = Announcement(competition_id=competition.id, markdown=text, actor=principal.username, at=now)
         session.add(row)
         session.flush()
         competition.board_version += 1  # the board's page shows it, too
-        audit.record(
-            session,
-            actor=principal.username,
-            action="announcement.publish",
-            subject=str(row.id),
-            now=now,
-            competition=competition,
-        )
+        audit.record_in(session, competition, principal, now, "announcement.publish", str(row.id))
         return Announced(row.id, row.markdown, row.at)
 
 
 def withdraw(db: Database, *, slug: str, number: int, principal: Principal, now: datetime) -> None:
     """Take an announcement off the pages; its staff still see it."""
     with db.write() as session:
-        competition = competitions.staffed(session, slug, principal, now)
-        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        competition = competitions.staffed(session, slug, principal, now, locked=True)
         row = session.get(Announcement, number)
         if row is None or row.competition_id != competition.id:
             raise NotFound(
@@ -86,11 +77,4 @@ def withdraw(db: Database, *, slug: str, number: int, principal: Principal, now:
             raise Conflict(reason=say("This announcement was withdrawn already."))
         row.withdrawn_at = now
         competition.board_version += 1
-        audit.record(
-            session,
-            actor=principal.username,
-            action="announcement.withdraw",
-            subject=str(number),
-            now=now,
-            competition=competition,
-        )
+        audit.record_in(session, competition, principal, now, "announcement.withdraw", str(number))

@@ -132,15 +132,7 @@ def _taken(db: Database, slug: str, pseudonymous: bool, principal: Principal, no
     """The competition, once it is written down that its archive was taken."""
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        audit.record(
-            session,
-            actor=principal.username,
-            action="competition.archive",
-            subject=slug,
-            now=now,
-            competition=competition,
-            pseudonymous=pseudonymous,
-        )
+        audit.record_in(session, competition, principal, now, "competition.archive", slug, pseudonymous=pseudonymous)
         return competition
 
 

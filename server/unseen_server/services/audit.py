@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import AuditEntry, Competition, Course
+from unseen_server.services.principals import Principal
 
 
 def record(
@@ -33,4 +34,19 @@ def record(
             subject=subject,
             details=details,
         )
+    )
+
+
+def record_in(
+    session: Session,
+    competition: Competition,
+    principal: Principal,
+    now: datetime,
+    action: str,
+    subject: str,
+    **details: Any,
+) -> None:
+    """What somebody did in a competition."""
+    record(
+        session, actor=principal.username, action=action, subject=subject, now=now, competition=competition, **details
     )

@@ -231,8 +231,7 @@ def _free_name(session: Session, competition: Competition, name: str, own: Team 
 
 
 def _locked(session: Session, slug: str, number: int, principal: Principal, now: datetime) -> tuple[Competition, Team]:
-    competition = competitions.instructed(session, slug, principal, now)
-    competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+    competition = competitions.instructed(session, slug, principal, now, locked=True)
     team = session.get(Team, number)
     if team is None or team.competition_id != competition.id or team.kind != "baseline":
         raise _not_found(number)
@@ -249,12 +248,4 @@ def _bump(
     **details: Any,
 ) -> None:
     competition.board_version += 1
-    audit.record(
-        session,
-        actor=principal.username,
-        action=action,
-        subject=subject,
-        now=now,
-        competition=competition,
-        **details,
-    )
+    audit.record_in(session, competition, principal, now, action, subject, **details)

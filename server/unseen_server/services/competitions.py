@@ -157,18 +157,27 @@ def open_to(session: Session, slug: str, principal: Principal, now: datetime) ->
     return competition
 
 
-def staffed(session: Session, slug: str, principal: Principal, now: datetime) -> Competition:
-    """The competition, if this person is on its course's staff; a draft is NotFound for everybody else."""
+def staffed(session: Session, slug: str, principal: Principal, now: datetime, *, locked: bool = False) -> Competition:
+    """The competition, if this person is on its course's staff; a draft is NotFound for everybody else.
+
+    `locked`: its row belongs to the caller's transaction alone, so that nobody submits or chooses meanwhile.
+    """
     competition = visible(session, slug, principal, now)
     principal.need_staff(session.get_one(Course, competition.course_id))
-    return competition
+    return _locked(session, competition) if locked else competition
 
 
-def instructed(session: Session, slug: str, principal: Principal, now: datetime) -> Competition:
-    """The competition, if this person instructs its course; a draft is NotFound for everybody outside its staff."""
+def instructed(
+    session: Session, slug: str, principal: Principal, now: datetime, *, locked: bool = False
+) -> Competition:
+    """The same, if this person instructs its course."""
     competition = visible(session, slug, principal, now)
     principal.need_instructor(session.get_one(Course, competition.course_id))
-    return competition
+    return _locked(session, competition) if locked else competition
+
+
+def _locked(session: Session, competition: Competition) -> Competition:
+    return queries.competitions.locked_competition(session, competition.id, exclusively=True)
 
 
 # looking

@@ -94,8 +94,7 @@ def save(db: Database, *, slug: str, wanted: Settings, stamp: str, principal: Pr
     """Change the settings to those wanted. `stamp` is that of the settings the form was filled from: Conflict where
     somebody changed them in between."""
     with db.write() as session:
-        competition = competitions.instructed(session, slug, principal, now)
-        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        competition = competitions.instructed(session, slug, principal, now, locked=True)
         made = _plan(session, competition, wanted, stamp, now)
         if not made.changes:
             return made
@@ -106,13 +105,13 @@ def save(db: Database, *, slug: str, wanted: Settings, stamp: str, principal: Pr
         ):
             submission.selected = False
         competition.board_version += 1
-        audit.record(
+        audit.record_in(
             session,
-            actor=principal.username,
-            action="competition.edit",
-            subject=slug,
-            now=now,
-            competition=competition,
+            competition,
+            principal,
+            now,
+            "competition.edit",
+            slug,
             changed={change.setting: [_as_json(change.old), _as_json(change.new)] for change in made.changes},
         )
         return made
@@ -282,8 +281,7 @@ def save_page(
     page(db, slug=slug, name=name, language=language, principal=principal, now=now)
     text = checked_page(markdown)
     with db.write() as session:
-        competition = competitions.instructed(session, slug, principal, now)
-        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        competition = competitions.instructed(session, slug, principal, now, locked=True)
         there = session.get(Page, (competition.id, name, language))
         old = there.markdown if there else ""
         _need_unchanged(_stamp(old), stamp)
@@ -295,13 +293,13 @@ def save_page(
             there.markdown = text
         else:
             session.delete(there)
-        audit.record(
+        audit.record_in(
             session,
-            actor=principal.username,
-            action="page.edit",
-            subject=f"{name} ({language})",
-            now=now,
-            competition=competition,
+            competition,
+            principal,
+            now,
+            "page.edit",
+            f"{name} ({language})",
             lines=list(unified_diff(old.splitlines(), text.splitlines(), lineterm="", n=0)),
         )
 

@@ -64,15 +64,8 @@ def export_grades(
     book = grades.gradebook(db, slug=slug, principal=principal, now=now)
     with db.write() as session:
         competition = competitions.staffed(session, slug, principal, now)
-        audit.record(
-            session,
-            actor=principal.username,
-            action="grades.export",
-            subject=slug,
-            now=now,
-            competition=competition,
-            format=style,
-            students=len(book.grades),
+        audit.record_in(
+            session, competition, principal, now, "grades.export", slug, format=style, students=len(book.grades)
         )
     suffix = "" if style == "csv" else f"-{style}"
     return Exported(f"{slug}-grades{suffix}.csv", GRADE_FILES[style](book, tell))

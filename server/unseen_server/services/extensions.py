@@ -77,19 +77,18 @@ def propose(db: Database, *, slug: str, wanted: Wanted, principal: Principal, no
 
 def grant(db: Database, *, slug: str, wanted: Wanted, principal: Principal, now: datetime) -> Granted:
     with db.write() as session:
-        competition = competitions.staffed(session, slug, principal, now)
-        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        competition = competitions.staffed(session, slug, principal, now, locked=True)
         row, user = _checked(session, competition, wanted, principal, now)
         session.add(row)
         competition.board_version += 1  # the board's page tells the student their own deadline
         session.flush()
-        audit.record(
+        audit.record_in(
             session,
-            actor=principal.username,
-            action="extension.add",
-            subject=user.username,
-            now=now,
-            competition=competition,
+            competition,
+            principal,
+            now,
+            "extension.add",
+            user.username,
             id=row.id,
             until=row.until.isoformat() if row.until else None,
             extra=row.extra,
@@ -110,20 +109,19 @@ def withdraw(
             raise NotFound(
                 what=say("extension {number}", number=number), advice=say("The list of extensions has their numbers.")
             )
-        competition = competitions.staffed(session, home.slug, principal, now)
-        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        competition = competitions.staffed(session, home.slug, principal, now, locked=True)
         user = session.get_one(User, row.user_id)
         if row.withdrawn_at is not None:
             raise Conflict(reason=say("This extension was withdrawn already."))
         row.withdrawn_at = now
         competition.board_version += 1
-        audit.record(
+        audit.record_in(
             session,
-            actor=principal.username,
-            action="extension.withdraw",
-            subject=user.username,
-            now=now,
-            competition=competition,
+            competition,
+            principal,
+            now,
+            "extension.withdraw",
+            user.username,
             id=row.id,
             reason=names.checked_reason(reason),
         )

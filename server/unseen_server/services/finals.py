@@ -81,13 +81,13 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
             session.execute(
                 update(Submission).where(Submission.team_id == team.id).values(selected=Submission.id.in_(wanted))
             )
-        audit.record(
+        audit.record_in(
             session,
-            actor=principal.username,
-            action="final.choose",
-            subject=team.name if team else principal.username,
-            now=now,
-            competition=competition,
+            competition,
+            principal,
+            now,
+            "final.choose",
+            team.name if team else principal.username,
             refs=sorted(wanted),
         )
         session.flush()

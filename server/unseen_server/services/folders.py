@@ -53,14 +53,7 @@ def export(db: Database, *, slug: str, principal: Principal, now: datetime) -> d
         competition = competitions.instructed(session, slug, principal, now)
         files = folder_of(session, competition)
     with db.write() as session:
-        audit.record(
-            session,
-            actor=principal.username,
-            action="competition.export",
-            subject=slug,
-            now=now,
-            competition=competition,
-        )
+        audit.record_in(session, competition, principal, now, "competition.export", slug)
     return files
 
 

@@ -50,15 +50,7 @@ def create(
         session.flush()
         session.add(AnswerKeyVersion(competition_id=competition.id, version=FIRST, created_at=now, **packed(key)))
         _add_pages_and_files(session, competition, bundle, now)
-        audit.record(
-            session,
-            actor=principal.username,
-            action="competition.create",
-            subject=competition.slug,
-            now=now,
-            competition=competition,
-            origin=origin,
-        )
+        audit.record_in(session, competition, principal, now, "competition.create", competition.slug, origin=origin)
         loaded = LoadedKey(FIRST, key, bundle.expected())
         for declared in settings.baselines:
             content = bundle.baseline_files[declared.file]
@@ -74,9 +66,7 @@ def launch(db: Database, *, slug: str, at: str | None, principal: Principal, now
     One that is launched and waits for its start can be given another; the hash stays.
     """
     with db.write() as session:
-        competition = competitions.instructed(session, slug, principal, now)
-        queries.competitions.locked_competition(session, competition.id, exclusively=True)
-        competition = _waiting(session, slug, principal, now)
+        competition = _waiting(session, slug, principal, now, locked=True)
         starts_at = _opening(competition, at, now)
         if competition.launched_at is None:
             _launch(session, competition, starts_at, principal, now)
@@ -96,9 +86,9 @@ def planned(db: Database, *, slug: str, at: str | None, principal: Principal, no
         return _opening(_waiting(session, slug, principal, now), at, now)
 
 
-def _waiting(session: Session, slug: str, principal: Principal, now: datetime) -> Competition:
+def _waiting(session: Session, slug: str, principal: Principal, now: datetime, *, locked: bool = False) -> Competition:
     """The competition, where it has not opened yet and may."""
-    competition = competitions.instructed(session, slug, principal, now)
+    competition = competitions.instructed(session, slug, principal, now, locked=locked)
     if competition.removed_at is not None:
         raise Conflict(reason=say("The competition is removed. Bring it back first, then launch it."))
     phase = competitions.phase_of(competition, now)
@@ -134,8 +124,7 @@ def close(db: Database, *, slug: str, principal: Principal, now: datetime) -> Sh
     One that has ended already stays as it is.
     """
     with db.write() as session:
-        competition = competitions.instructed(session, slug, principal, now)
-        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        competition = competitions.instructed(session, slug, principal, now, locked=True)
         phase = competitions.phase_of(competition, now)
         if phase is Phase.DRAFT:
             raise WrongPhase(phase=phase, action=say("closing"), needed=say("open"))
@@ -182,15 +171,7 @@ def _bump(
     session: Session, competition: Competition, principal: Principal, action: str, now: datetime, **details: Any
 ) -> None:
     competition.board_version += 1
-    audit.record(
-        session,
-        actor=principal.username,
-        action=action,
-        subject=competition.slug,
-        now=now,
-        competition=competition,
-        **details,
-    )
+    audit.record_in(session, competition, principal, now, action, competition.slug, **details)
 
 
 def _constants(bundle: Bundle) -> release.Constants:

@@ -168,13 +168,6 @@ def clear_rejected(db: Database, *, slug: str, username: str, reason: str, princ
         session.execute(
             delete(Rejection).where(Rejection.competition_id == competition.id, Rejection.user_id == user.id)
         )
-        audit.record(
-            session,
-            actor=principal.username,
-            action="rejections.clear",
-            subject=user.username,
-            now=now,
-            competition=competition,
-            count=count,
-            reason=reason,
+        audit.record_in(
+            session, competition, principal, now, "rejections.clear", user.username, count=count, reason=reason
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -33,43 +32,25 @@ def at_stake(db: Database, *, slug: str, principal: Principal, now: datetime) ->
 def remove(db: Database, *, slug: str, principal: Principal, now: datetime) -> None:
     """Hide it from everybody but its staff."""
     with db.write() as session:
-        competition = _locked(session, slug, principal, now)
+        competition = competitions.instructed(session, slug, principal, now, locked=True)
         if competition.removed_at is not None:
             raise Conflict(reason=say("This competition was removed already. You can bring it back."))
         competition.removed_at = now
-        _record(session, competition, principal, "competition.remove", now, **vars(_at_stake(session, competition)))
+        stake = _at_stake(session, competition)
+        audit.record_in(session, competition, principal, now, "competition.remove", slug, **vars(stake))
 
 
 def restore(db: Database, *, slug: str, principal: Principal, now: datetime) -> None:
     with db.write() as session:
-        competition = _locked(session, slug, principal, now)
+        competition = competitions.instructed(session, slug, principal, now, locked=True)
         if competition.removed_at is None:
             raise Conflict(reason=say("This competition is not removed; there is nothing to bring back."))
         competition.removed_at = None
-        _record(session, competition, principal, "competition.restore", now)
-
-
-def _locked(session: Session, slug: str, principal: Principal, now: datetime) -> Competition:
-    competition = competitions.instructed(session, slug, principal, now)
-    return queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        audit.record_in(session, competition, principal, now, "competition.restore", slug)
 
 
 def _at_stake(session: Session, competition: Competition) -> AtStake:
     return AtStake(
         teams=queries.boards.ranked_teams(session, competition.id),
         submissions=queries.submissions.student_submissions(session, competition.id),
-    )
-
-
-def _record(
-    session: Session, competition: Competition, principal: Principal, action: str, now: datetime, **details: Any
-) -> None:
-    audit.record(
-        session,
-        actor=principal.username,
-        action=action,
-        subject=competition.slug,
-        now=now,
-        competition=competition,
-        **details,
     )

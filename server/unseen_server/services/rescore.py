@@ -314,13 +314,13 @@ def _record(
     details: dict[str, Any] = {"ranks": _moved(report.public)}
     if report.private:
         details["private_ranks"] = _moved(report.private)
-    audit.record(
+    audit.record_in(
         session,
-        actor=principal.username,
-        action="competition.rescore",
-        subject=competition.slug,
-        now=now,
-        competition=competition,
+        competition,
+        principal,
+        now,
+        "competition.rescore",
+        competition.slug,
         key_version=report.key_version,
         labels_changed=report.labels_changed,
         usage_changed=report.usage_changed,

@@ -48,8 +48,7 @@ def reveal(db: Database, *, slug: str, principal: Principal, now: datetime) -> d
     Returns when the competition was revealed.
     """
     with db.write() as session:
-        competition = competitions.instructed(session, slug, principal, now)
-        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        competition = competitions.instructed(session, slug, principal, now, locked=True)
         if competition.revealed_at is not None:
             return competition.revealed_at
         check_ended(session, competition, now)
@@ -57,15 +56,7 @@ def reveal(db: Database, *, slug: str, principal: Principal, now: datetime) -> d
         session.add_all(standings)
         competition.revealed_at = now
         competition.board_version += 1
-        audit.record(
-            session,
-            actor=principal.username,
-            action="competition.reveal",
-            subject=slug,
-            now=now,
-            competition=competition,
-            teams=len(standings),
-        )
+        audit.record_in(session, competition, principal, now, "competition.reveal", slug, teams=len(standings))
     return now
 
 

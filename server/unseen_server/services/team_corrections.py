@@ -44,8 +44,7 @@ def rename(db: Database, *, slug: str, team: str, name: str, reason: str, princi
 @contextmanager
 def _correcting(db: Database, slug: str, principal: Principal, now: datetime) -> Iterator[tuple[Session, Competition]]:
     with db.write() as session:
-        competition = competitions.staffed(session, slug, principal, now)
-        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        competition = competitions.staffed(session, slug, principal, now, locked=True)
         phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
         if phase not in (Phase.OPEN, Phase.CLOSED):
             raise WrongPhase(phase=phase, action=say("changing a team"), needed=Phase.OPEN)

@@ -192,7 +192,7 @@ def invite(db: Database, *, slug: str, who: str, principal: Principal, now: date
                 )
             )
         session.add(TeamInvitation(team_id=team.id, user_id=invited.id, invited_by=principal.user_id, at=now))
-        _record(session, competition, team, "team.invite", principal, now, invited=invited.username)
+        audit.record_in(session, competition, principal, now, "team.invite", team.name, invited=invited.username)
         return invited.display_name
 
 
@@ -202,7 +202,9 @@ def take_back(db: Database, *, slug: str, user_id: int, principal: Principal, no
         for _, invited, _ in queries.teams.invitations_of(session, team.id):
             if invited.id == user_id:
                 _end(session, team.id, user_id)
-                _record(session, competition, team, "team.uninvite", principal, now, invited=invited.username)
+                audit.record_in(
+                    session, competition, principal, now, "team.uninvite", team.name, invited=invited.username
+                )
 
 
 def accept(db: Database, *, slug: str, team_id: int, principal: Principal, now: datetime) -> Merged | None:
@@ -227,7 +229,7 @@ def decline(db: Database, *, slug: str, team_id: int, principal: Principal, now:
         host = _inviting_team(session, competition, team_id, principal)
         if host is not None:
             _end(session, team_id, principal.user_id)
-            _record(session, competition, host, "team.decline", principal, now)
+            audit.record_in(session, competition, principal, now, "team.decline", host.name)
 
 
 def leave(db: Database, *, slug: str, principal: Principal, now: datetime) -> None:
@@ -242,7 +244,7 @@ def leave(db: Database, *, slug: str, principal: Principal, now: datetime) -> No
                     "If you cannot work together, ask the course staff."
                 )
             )
-        _record(session, competition, team, "team.leave", principal, now)
+        audit.record_in(session, competition, principal, now, "team.leave", team.name)
         session.execute(
             delete(TeamMember).where(TeamMember.team_id == team.id, TeamMember.user_id == principal.user_id)
         )
@@ -298,23 +300,3 @@ def _inviting_team(session: Session, competition: Competition, team_id: int, pri
 
 def _end(session: Session, team_id: int, user_id: int) -> None:
     session.execute(delete(TeamInvitation).where(TeamInvitation.team_id == team_id, TeamInvitation.user_id == user_id))
-
-
-def _record(
-    session: Session,
-    competition: Competition,
-    team: Team,
-    action: str,
-    principal: Principal,
-    now: datetime,
-    **details: Any,
-) -> None:
-    audit.record(
-        session,
-        actor=principal.username,
-        action=action,
-        subject=team.name,
-        now=now,
-        competition=competition,
-        **details,
-    )

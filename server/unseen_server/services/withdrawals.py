@@ -53,8 +53,7 @@ def _change(
 ) -> None:
     """Change one submission, and in the same transaction every board that knew it."""
     with db.write() as session:
-        competition = competitions.staffed(session, slug, principal, now)
-        competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
+        competition = competitions.staffed(session, slug, principal, now, locked=True)
         submission = received.of_competition(session, competition, ref)
         team = queries.teams.locked_team(session, submission.team_id)
         change(submission)
@@ -63,12 +62,4 @@ def _change(
         details: dict[str, Any] = {"team": team.name, "reason": reason}
         if competition.revealed_at is not None:
             details["ranks"] = reveal.write_anew(session, competition)
-        audit.record(
-            session,
-            actor=principal.username,
-            action=action,
-            subject=str(ref),
-            now=now,
-            competition=competition,
-            **details,
-        )
+        audit.record_in(session, competition, principal, now, action, str(ref), **details)
