@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from unseen_server.core.errors import BadFile, TooManyRejected
 from unseen_server.db import models
 from unseen_server.services.submit import submit
-from unseen_server.web.console import paging
+from unseen_server.web import paging
 
 SUBMISSIONS = "/console/competitions/lecture/submissions"
 EXTENSIONS = "/console/competitions/lecture/extensions/"

@@ -240,7 +240,7 @@ def test_a_used_up_day_is_said_before_a_file_is_chosen(build: Build) -> None:
 def test_long_lists_come_in_pages_and_keep_what_is_chosen_elsewhere(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unseen_server.web.pages.LISTED", 2)
+    monkeypatch.setattr("unseen_server.web.paging.SIZE", 2)
     made = build()
     client = browser(made)
     for seed in range(5):

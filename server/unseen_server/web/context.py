@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from flask import current_app, g, request
 
@@ -61,6 +62,11 @@ def signed_in() -> Principal:
     if person is None:
         raise NotSignedIn()
     return person
+
+
+def asking(slug: str) -> dict[str, Any]:
+    """What services about a competition want to know: which one, who asks, and when."""
+    return {"slug": slug, "principal": signed_in(), "now": now()}
 
 
 def csrf_token() -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Response, flash, make_response, request
 
-from unseen_server.core.errors import BadRequest, Refusal
+from unseen_server.core.errors import BadRequest, NotFound, Refusal
 from unseen_server.core.sentences import Sentence, say
-from unseen_server.services import bundles
+from unseen_server.services import bundles, held
+from unseen_server.services.held import Held
 from unseen_server.web import errors
+from unseen_server.web.context import now, parts, signed_in
 from unseen_server.web.languages import tell
 
 
@@ -49,8 +51,15 @@ def sent_file(field: str = "file") -> SentFile | None:
     sent = request.files.get(field)
     if sent is None or not sent.filename:
         return None
-    with closing(sent):
+    with contextlib.closing(sent):
         return SentFile(sent.filename, sent.read())
+
+
+def held_file(name: str) -> Held | None:
+    """What the person uploaded to an earlier page of a form, or None where it is no longer there."""
+    with contextlib.suppress(NotFound):
+        return held.take(parts().db, name=name, principal=signed_in(), now=now())
+    return None
 
 
 def whole_number(text: str, label: Sentence, most: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -36,8 +37,17 @@ def json_reply(value: Any, status: int = 200) -> Response:
 
 
 def csv_reply(content: str, file_name: str) -> Response:
-    """A table to keep: downloaded, never shown by the browser."""
-    response = Response(content, mimetype="text/csv")
+    """A table to keep."""
+    return _download(content, "text/csv", file_name)
+
+
+def zip_reply(content: bytes | Iterable[bytes], file_name: str) -> Response:
+    return _download(content, "application/zip", file_name)
+
+
+def _download(content: str | bytes | Iterable[bytes], mimetype: str, file_name: str) -> Response:
+    """Something of ours with a name of ours: downloaded, never shown by the browser."""
+    response = Response(content, mimetype=mimetype)
     response.headers.set("Content-Disposition", "attachment", filename=file_name)
     response.headers["Cache-Control"] = "private, no-store"
     return response

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -11,7 +9,7 @@ from unseen_server.core.errors import BadRequest, Conflict, NotFound, Refusal
 from unseen_server.core.sentences import say
 from unseen_server.services import competitions, teamwork
 from unseen_server.web import languages
-from unseen_server.web.context import now, parts, signed_in
+from unseen_server.web.context import asking, parts
 from unseen_server.web.forms import notice, page_reply
 
 blueprint = Blueprint("team", __name__, url_prefix="/competitions/<slug>/team")
@@ -26,7 +24,7 @@ def page(slug: str) -> AnyResponse:
 def rename(slug: str) -> AnyResponse:
     typed = request.form.get("name", "")
     try:
-        name = teamwork.rename_own(parts().db, name=typed, **_place(slug))
+        name = teamwork.rename_own(parts().db, name=typed, **asking(slug))
     except (BadRequest, Conflict) as refusal:
         return _page(slug, refusal, typed=typed[: teamwork.LONGEST_NAME])
     notice(say("The team is called “{name}” now.", name=name))
@@ -37,7 +35,7 @@ def rename(slug: str) -> AnyResponse:
 def invite(slug: str) -> AnyResponse:
     who = request.form.get("who", "")[:254]
     try:
-        name = teamwork.invite(parts().db, who=who, **_place(slug))
+        name = teamwork.invite(parts().db, who=who, **asking(slug))
     except (Conflict, NotFound) as refusal:
         return _page(slug, refusal, who=who)
     notice(say("{name} is invited and can answer on this page, which “Competitions” points to.", name=name))
@@ -46,7 +44,7 @@ def invite(slug: str) -> AnyResponse:
 
 @blueprint.post("/take-back")
 def take_back(slug: str) -> AnyResponse:
-    teamwork.take_back(parts().db, **_place(slug), user_id=_number("person"))
+    teamwork.take_back(parts().db, **asking(slug), user_id=_number("person"))
     notice(say("The invitation was taken back."))
     return _back(slug)
 
@@ -54,7 +52,7 @@ def take_back(slug: str) -> AnyResponse:
 @blueprint.post("/accept")
 def accept(slug: str) -> AnyResponse:
     try:
-        merged = teamwork.accept(parts().db, **_place(slug), team_id=_number("team"))
+        merged = teamwork.accept(parts().db, **asking(slug), team_id=_number("team"))
     except (Conflict, NotFound) as refusal:
         return _page(slug, refusal)
     if merged is not None:
@@ -66,7 +64,7 @@ def accept(slug: str) -> AnyResponse:
 
 @blueprint.post("/decline")
 def decline(slug: str) -> AnyResponse:
-    teamwork.decline(parts().db, **_place(slug), team_id=_number("team"))
+    teamwork.decline(parts().db, **asking(slug), team_id=_number("team"))
     notice(say("You declined the invitation."))
     return _back(slug)
 
@@ -74,7 +72,7 @@ def decline(slug: str) -> AnyResponse:
 @blueprint.post("/leave")
 def leave(slug: str) -> AnyResponse:
     try:
-        teamwork.leave(parts().db, **_place(slug))
+        teamwork.leave(parts().db, **asking(slug))
     except Conflict as refusal:
         return _page(slug, refusal)
     notice(say("You left the team and are a team of one again."))
@@ -82,7 +80,7 @@ def leave(slug: str) -> AnyResponse:
 
 
 def _page(slug: str, refusal: Refusal | None = None, *, who: str = "", typed: str | None = None) -> AnyResponse:
-    place = _place(slug)
+    place = asking(slug)
     shown = competitions.shown(parts().db, language=languages.current().code, **place)
     team = teamwork.own_team(parts().db, **place)
     drawn = render_template("team.html", c=shown, team=team, refusal=refusal, who=who, typed=typed)
@@ -91,10 +89,6 @@ def _page(slug: str, refusal: Refusal | None = None, *, who: str = "", typed: st
 
 def _back(slug: str) -> AnyResponse:
     return redirect(url_for("pages.team.page", slug=slug), 303)
-
-
-def _place(slug: str) -> dict[str, Any]:
-    return {"slug": slug, "principal": signed_in(), "now": now()}
 
 
 def _number(field: str) -> int:

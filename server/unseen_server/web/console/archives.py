@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Blueprint, Response, render_template, request, stream_with_context
+from flask import Blueprint, render_template, request, stream_with_context
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.errors import BadRequest, Refusal
 from unseen_server.core.sentences import say
 from unseen_server.services import archives, competitions
 from unseen_server.web import archiving, languages
-from unseen_server.web.context import now, parts, signed_in
+from unseen_server.web.context import asking, parts
 from unseen_server.web.forms import need_typed, page_reply
+from unseen_server.web.replies import zip_reply
 
 blueprint = Blueprint("archives", __name__)
 
@@ -33,24 +32,20 @@ def download(slug: str) -> AnyResponse:
         need_typed(slug)
         archive = archives.prepare(
             parts().db,
-            slug=slug,
             pseudonymous=people == "pseudonyms",
             draw=archiving.draw,
-            principal=signed_in(),
-            now=now(),
             language=languages.current().code,
+            **asking(slug),
         )
     except BadRequest as refusal:
         return _page(slug, refusal, people)
     packed = archives.zipped(archives.files(parts().db, archive), archive)
-    response = Response(stream_with_context(packed), mimetype="application/zip")
     suffix = "-pseudonymous" if archive.record.pseudonymous else ""
-    response.headers.set("Content-Disposition", "attachment", filename=f"{slug}-archive{suffix}.zip")
-    return response
+    return zip_reply(stream_with_context(packed), f"{slug}-archive{suffix}.zip")
 
 
 def _page(slug: str, refusal: Refusal | None = None, people: str = CHOICES[0]) -> AnyResponse:
-    place: dict[str, Any] = {"slug": slug, "principal": signed_in(), "now": now()}
+    place = asking(slug)
     drawn = render_template(
         "console/archive.html",
         extent=archives.extent(parts().db, **place),

@@ -11,9 +11,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.sentences import N_
 from unseen_server.services import audits, competitions, courses
-from unseen_server.web import languages
-from unseen_server.web.console import paging
-from unseen_server.web.context import now, parts, signed_in
+from unseen_server.web import languages, paging
+from unseen_server.web.context import asking, now, parts, signed_in
 from unseen_server.web.replies import csv_reply
 
 blueprint = Blueprint("audit", __name__)
@@ -98,7 +97,7 @@ def of_course(course: str) -> AnyResponse:
 
 @blueprint.get("/competitions/<slug>/audit")
 def of_competition(slug: str) -> AnyResponse:
-    place: dict[str, Any] = {"slug": slug, "principal": signed_in(), "now": now()}
+    place = asking(slug)
     asked = paging.asked()
     deeds = audits.of_competition(parts().db, **place, text=asked.text, offset=asked.offset, limit=paging.SIZE)
     c = competitions.shown(parts().db, **place)

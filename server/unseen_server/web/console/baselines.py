@@ -11,7 +11,7 @@ from unseen_server.core.errors import BadFile, BadRequest, Conflict, FileTooLarg
 from unseen_server.core.sentences import say
 from unseen_server.services import baselines, competitions
 from unseen_server.services.bundles import TIERS, DeclaredBaseline
-from unseen_server.web.context import now, parts, signed_in
+from unseen_server.web.context import asking, parts
 from unseen_server.web.forms import need_typed, notice, page_reply, sent_file
 
 blueprint = Blueprint("baselines", __name__)
@@ -31,7 +31,7 @@ def add(slug: str) -> AnyResponse:
         if sent is None:
             raise BadRequest(reason=say("Choose the file of predictions first."))
         declared = DeclaredBaseline(**_typed(), file=sent.name)
-        baselines.add(parts().db, parts().keys, declared=declared, content=sent.content, **_place(slug))
+        baselines.add(parts().db, parts().keys, declared=declared, content=sent.content, **asking(slug))
     except WRONG as refusal:
         return _listing(slug, refusal)
     notice(say("The baseline “{name}” stands on the board.", name=declared.name))
@@ -46,7 +46,7 @@ def one(slug: str, number: int) -> AnyResponse:
 @blueprint.post("/competitions/<slug>/baselines/<int(max=2147483647):number>")
 def change(slug: str, number: int) -> AnyResponse:
     try:
-        baselines.change(parts().db, number=number, **_typed(), **_place(slug))
+        baselines.change(parts().db, number=number, **_typed(), **asking(slug))
     except WRONG as refusal:
         return _one(slug, number, refusal)
     notice(say("The baseline is changed."))
@@ -57,7 +57,7 @@ def change(slug: str, number: int) -> AnyResponse:
 def remove(slug: str, number: int) -> AnyResponse:
     try:
         need_typed(slug)
-        baselines.remove(parts().db, number=number, **_place(slug))
+        baselines.remove(parts().db, number=number, **asking(slug))
     except WRONG as refusal:
         return _one(slug, number, refusal)
     notice(say("The baseline is removed from the board."))
@@ -88,8 +88,8 @@ def _points(field: str) -> float:
 def _listing(slug: str, refusal: Refusal | None = None) -> AnyResponse:
     page = render_template(
         "console/baselines.html",
-        placed=baselines.placed(parts().db, **_place(slug)),
-        c=competitions.shown(parts().db, **_place(slug)),
+        placed=baselines.placed(parts().db, **asking(slug)),
+        c=competitions.shown(parts().db, **asking(slug)),
         tiers=TIERS,
         typed=request.form,
         refusal=refusal,
@@ -100,14 +100,10 @@ def _listing(slug: str, refusal: Refusal | None = None) -> AnyResponse:
 def _one(slug: str, number: int, refusal: Refusal | None = None) -> AnyResponse:
     page = render_template(
         "console/baseline.html",
-        b=baselines.one(parts().db, number=number, **_place(slug)),
-        c=competitions.shown(parts().db, **_place(slug)),
+        b=baselines.one(parts().db, number=number, **asking(slug)),
+        c=competitions.shown(parts().db, **asking(slug)),
         tiers=TIERS,
         typed=request.form,
         refusal=refusal,
     )
     return page_reply(page, refusal)
-
-
-def _place(slug: str) -> dict[str, Any]:
-    return {"slug": slug, "principal": signed_in(), "now": now()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -12,7 +10,7 @@ from unseen_server.core.errors import BadRequest, Conflict, NotFound, Refusal
 from unseen_server.core.sentences import say
 from unseen_server.services import competitions, extensions
 from unseen_server.services.extensions import MOST_EXTRA, Granted, Wanted
-from unseen_server.web.context import now, parts, signed_in
+from unseen_server.web.context import asking, now, parts
 from unseen_server.web.forms import notice, page_reply, whole_number
 
 blueprint = Blueprint("extensions", __name__, url_prefix="/competitions/<slug>/extensions")
@@ -29,8 +27,8 @@ def add(slug: str) -> AnyResponse:
     try:
         wanted = _wanted()
         if request.form.get("step") != "grant":
-            return _listing(slug, proposed=extensions.propose(parts().db, wanted=wanted, **_place(slug)))
-        granted = extensions.grant(parts().db, wanted=wanted, **_place(slug))
+            return _listing(slug, proposed=extensions.propose(parts().db, wanted=wanted, **asking(slug)))
+        granted = extensions.grant(parts().db, wanted=wanted, **asking(slug))
     except (BadRequest, Conflict, NotFound) as refusal:
         return _listing(slug, refusal)
     notice(say("{name} has the extension.", name=granted.display_name))
@@ -41,7 +39,7 @@ def add(slug: str) -> AnyResponse:
 def withdraw(slug: str, number: int) -> AnyResponse:
     try:
         reason = request.form.get("reason", "")
-        taken = extensions.withdraw(parts().db, number=number, reason=reason, **_place(slug))
+        taken = extensions.withdraw(parts().db, number=number, reason=reason, **asking(slug))
     except (BadRequest, Conflict) as refusal:
         return _listing(slug, refusal)
     notice(say("The extension of {name} is taken back. What was sent under it stays on time.", name=taken.display_name))
@@ -61,19 +59,15 @@ def _wanted() -> Wanted:
 
 
 def _listing(slug: str, refusal: Refusal | None = None, proposed: Granted | None = None) -> AnyResponse:
-    c = competitions.shown(parts().db, **_place(slug))
+    c = competitions.shown(parts().db, **asking(slug))
     page = render_template(
         "console/extensions.html",
         c=c,
-        granted=extensions.listed(parts().db, **_place(slug)),
-        students=extensions.students(parts().db, **_place(slug)),
+        granted=extensions.listed(parts().db, **asking(slug)),
+        students=extensions.students(parts().db, **asking(slug)),
         today=limits.quota_day(now(), c.time_zone),
         proposed=proposed,
         refusal=refusal,
         typed=request.form,
     )
     return page_reply(page, refusal)
-
-
-def _place(slug: str) -> dict[str, Any]:
-    return {"slug": slug, "principal": signed_in(), "now": now()}

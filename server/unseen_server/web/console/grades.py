@@ -10,13 +10,11 @@ from flask import Blueprint, Response, render_template, request
 from unseen_server.services import competitions, exports
 from unseen_server.services import grades as gradebooks
 from unseen_server.services.grades import Grade
-from unseen_server.web import languages, present
-from unseen_server.web.context import now, parts, signed_in
+from unseen_server.web import languages, paging, present
+from unseen_server.web.context import asking, now, parts, signed_in
 from unseen_server.web.replies import csv_reply
 
 blueprint = Blueprint("grades", __name__)
-
-ON_A_PAGE = 100
 
 # By what the rows can be put in order; whoever has no such value comes last, points count from the top.
 ORDERS: Mapping[str, Callable[[Grade], Any]] = {
@@ -31,21 +29,20 @@ ORDERS: Mapping[str, Callable[[Grade], Any]] = {
 
 @blueprint.get("/competitions/<slug>/grades")
 def page(slug: str) -> str:
-    place: dict[str, Any] = {"slug": slug, "principal": signed_in(), "now": now()}
+    place = asking(slug)
     book = gradebooks.gradebook(parts().db, **place)
-    found = _found(book.grades, request.args.get("q", ""))
-    order = request.args.get("sort", "name")
+    asked, order = paging.asked("q"), request.args.get("sort", "name")
+    found = _found(book.grades, asked.text)
     rows = _in_order(found, order if order in ORDERS else "name")
-    first = max(request.args.get("page", 1, type=int) - 1, 0) * ON_A_PAGE
     return render_template(
         "console/grades.html",
         c=competitions.shown(parts().db, **place),
         book=book,
-        rows=rows[first : first + ON_A_PAGE],
+        rows=asked.of(rows),
         found=len(found),
-        page=first // ON_A_PAGE + 1,
-        pages=max(-(-len(found) // ON_A_PAGE), 1),
-        q=request.args.get("q", ""),
+        page=asked.number,
+        pages=asked.pages(len(found)),
+        q=asked.text,
         sort=order,
         public_places=present.decimals(grade.public_score for grade in book.grades),
         private_places=present.decimals(grade.private_score for grade in book.grades),
@@ -68,7 +65,7 @@ def export(slug: str) -> Response:
 
 def _found(grades: Sequence[Grade], words: str) -> list[Grade]:
     """Those with the words anywhere in what names the student or the team."""
-    wanted = words.strip().casefold()
+    wanted = words.casefold()
     return [grade for grade in grades if any(wanted in text.casefold() for text in _names_of(grade))]
 
 

@@ -16,8 +16,9 @@ from unseen_server.services import progress as progresses
 from unseen_server.services.bundles import Report
 from unseen_server.services.progress import Progress
 from unseen_server.web import charts
-from unseen_server.web.context import now, parts, signed_in
+from unseen_server.web.context import asking, now, parts, signed_in
 from unseen_server.web.forms import need_typed, notice, page_reply
+from unseen_server.web.replies import zip_reply
 
 blueprint = Blueprint("life", __name__)
 
@@ -27,7 +28,7 @@ CHECKED_AT_ONCE = 4 << 20  # bytes of public files; the pre-flight of larger one
 
 @blueprint.get("/competitions/<slug>")
 def overview(slug: str) -> str:
-    place = _place(slug)
+    place = asking(slug)
     progress = progresses.progress(parts().db, **place)
     shown = competitions.shown(parts().db, **place)
     return render_template(
@@ -60,7 +61,7 @@ def launching(slug: str) -> AnyResponse:
 def launch(slug: str) -> AnyResponse:
     at = request.form.get("at", "")
     try:
-        opened = launches.launch(parts().db, at=_asked(at), **_place(slug))
+        opened = launches.launch(parts().db, at=_asked(at), **asking(slug))
     except WRONG as refusal:
         return _launching(slug, at, refusal)
     opens = Moment(opened.starts_at or now(), opened.time_zone)
@@ -73,7 +74,7 @@ def launch(slug: str) -> AnyResponse:
 
 def _launching(slug: str, at: str, refusal: Refusal | None = None) -> AnyResponse:
     """The chosen time on both clocks, to be read before anything happens."""
-    place, opens = _place(slug), None
+    place, opens = asking(slug), None
     try:
         opens = launches.planned(parts().db, at=_asked(at), **place)
     except WRONG as wrong:
@@ -106,7 +107,7 @@ def closing(slug: str) -> AnyResponse:
 def close(slug: str) -> AnyResponse:
     try:
         need_typed(slug)
-        launches.close(parts().db, **_place(slug))
+        launches.close(parts().db, **asking(slug))
     except WRONG as refusal:
         return _closing(slug, refusal)
     notice(say("The competition is closed for everybody."))
@@ -129,7 +130,7 @@ def asking_to_remove(slug: str) -> AnyResponse:
 def remove(slug: str) -> AnyResponse:
     try:
         need_typed(slug)
-        removing.remove(parts().db, **_place(slug))
+        removing.remove(parts().db, **asking(slug))
     except WRONG as refusal:
         return _removing(slug, refusal)
     notice(say("The competition is removed. Students no longer find it; you can bring it back from this page."))
@@ -138,18 +139,18 @@ def remove(slug: str) -> AnyResponse:
 
 @blueprint.post("/competitions/<slug>/restore")
 def restore(slug: str) -> AnyResponse:
-    removing.restore(parts().db, **_place(slug))
+    removing.restore(parts().db, **asking(slug))
     notice(say("The competition is back as it was."))
     return redirect(url_for(".overview", slug=slug), 303)
 
 
 def _removing(slug: str, refusal: Refusal | None = None) -> AnyResponse:
-    stake = removing.at_stake(parts().db, **_place(slug))
+    stake = removing.at_stake(parts().db, **asking(slug))
     return _confirming("console/remove.html", slug, refusal, stake=stake)
 
 
 def _confirming(template: str, slug: str, refusal: Refusal | None, **values: Any) -> AnyResponse:
-    place = _place(slug)
+    place = asking(slug)
     page = render_template(
         template,
         c=competitions.shown(parts().db, **place),
@@ -166,11 +167,7 @@ def _confirming(template: str, slug: str, refusal: Refusal | None, **values: Any
 @blueprint.post("/competitions/<slug>/export")
 def export(slug: str) -> Response:
     """The folder with its hidden answers, as a zip."""
-    content = bundles.zipped(folders.export(parts().db, **_place(slug)), slug)
-    response = Response(content, mimetype="application/zip")
-    response.headers.set("Content-Disposition", "attachment", filename=f"{slug}.zip")
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+    return zip_reply(bundles.zipped(folders.export(parts().db, **asking(slug)), slug), f"{slug}.zip")
 
 
 @blueprint.get("/competitions/<slug>/copy")
@@ -189,7 +186,7 @@ def clone(slug: str) -> AnyResponse:
         split_anew="split_anew" in sent,
     )
     try:
-        made = cloning.clone(parts().db, copy=copy, **_place(slug))
+        made = cloning.clone(parts().db, copy=copy, **asking(slug))
     except WRONG as refusal:
         return _cloning(slug, refusal)
     notice(say("The copy is a draft. Its deadline is {when}.", when=Moment(made.deadline, made.time_zone)))
@@ -199,7 +196,3 @@ def clone(slug: str) -> AnyResponse:
 def _cloning(slug: str, refusal: Refusal | None = None) -> AnyResponse:
     mine = [course for course in courses.listed(parts().db, principal=signed_in()) if course.instructed]
     return _confirming("console/copy.html", slug, refusal, typed=request.form, courses=mine)
-
-
-def _place(slug: str) -> dict[str, Any]:
-    return {"slug": slug, "principal": signed_in(), "now": now()}

@@ -11,8 +11,7 @@ from unseen_server.core.errors import BadRequest, Conflict, Forbidden, Refusal, 
 from unseen_server.core.sentences import Sentence, say
 from unseen_server.services import accounts, courses, erasing, exports, links, people
 from unseen_server.services.links import Link
-from unseen_server.web import addresses, letters
-from unseen_server.web.console import paging
+from unseen_server.web import addresses, letters, paging
 from unseen_server.web.context import now, parts, signed_in
 from unseen_server.web.forms import need_typed, notice, page_reply
 from unseen_server.web.replies import csv_reply

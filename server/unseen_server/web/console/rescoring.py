@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from unseen_server.core.errors import BadRequest, BadSolution, Conflict, FileTooLarge, NotFound, Refusal
+from unseen_server.core.errors import BadRequest, BadSolution, Conflict, FileTooLarge, Refusal
 from unseen_server.core.sentences import say
 from unseen_server.services import competitions, held, rescore
 from unseen_server.services.rescore import Rescored
-from unseen_server.web.context import now, parts, signed_in
-from unseen_server.web.forms import need_typed, notice, page_reply
+from unseen_server.web.context import asking, now, parts, signed_in
+from unseen_server.web.forms import held_file, need_typed, notice, page_reply, sent_file
 
 blueprint = Blueprint("rescoring", __name__, url_prefix="/competitions/<slug>/rescore")
 
@@ -25,13 +23,12 @@ def form(slug: str) -> AnyResponse:
 @blueprint.post("/")
 def upload(slug: str) -> AnyResponse:
     """Try the file out and hold it until it is confirmed; nothing is changed by this."""
-    sent = request.files.get("file")
+    sent = sent_file()
     try:
-        if sent is None or not sent.filename:
+        if sent is None:
             raise BadRequest(reason=say("Choose a file first."))
-        content = sent.read()
-        report = rescore.rescore(parts().db, parts().keys, content=content, dry_run=True, **_place(slug))
-        name = held.keep(parts().db, file_name=sent.filename, content=content, principal=signed_in(), now=now())
+        report = rescore.rescore(parts().db, parts().keys, content=sent.content, dry_run=True, **asking(slug))
+        name = held.keep(parts().db, file_name=sent.name, content=sent.content, principal=signed_in(), now=now())
     except (BadRequest, BadSolution, Conflict, FileTooLarge) as refusal:
         return _form(slug, refusal)
     return _preview(slug, name, report)
@@ -39,18 +36,17 @@ def upload(slug: str) -> AnyResponse:
 
 @blueprint.post("/<held_name>")
 def apply(slug: str, held_name: str) -> AnyResponse:
-    try:
-        content = held.take(parts().db, name=held_name, principal=signed_in(), now=now()).content
-    except NotFound:
+    uploaded = held_file(held_name)
+    if uploaded is None:
         return _form(
             slug, Conflict(reason=say("That upload is no longer there: it is kept for a day. Upload it again."))
         )
     try:
         need_typed(slug)
         quiet = request.form.get("tell") is None
-        report = rescore.rescore(parts().db, parts().keys, content=content, quiet=quiet, **_place(slug))
+        report = rescore.rescore(parts().db, parts().keys, content=uploaded.content, quiet=quiet, **asking(slug))
     except BadRequest as refusal:
-        planned = rescore.rescore(parts().db, parts().keys, content=content, dry_run=True, **_place(slug))
+        planned = rescore.rescore(parts().db, parts().keys, content=uploaded.content, dry_run=True, **asking(slug))
         return _preview(slug, held_name, planned, refusal)
     except (BadSolution, Conflict) as refusal:
         return _form(slug, refusal)
@@ -62,8 +58,8 @@ def apply(slug: str, held_name: str) -> AnyResponse:
 def _form(slug: str, refusal: Refusal | None = None) -> AnyResponse:
     page = render_template(
         "console/rescore.html",
-        c=competitions.shown(parts().db, **_place(slug)),
-        key=rescore.current_key(parts().db, parts().keys, **_place(slug)),
+        c=competitions.shown(parts().db, **asking(slug)),
+        key=rescore.current_key(parts().db, parts().keys, **asking(slug)),
         refusal=refusal,
     )
     return page_reply(page, refusal)
@@ -72,14 +68,10 @@ def _form(slug: str, refusal: Refusal | None = None) -> AnyResponse:
 def _preview(slug: str, held_name: str, report: Rescored, refusal: Refusal | None = None) -> AnyResponse:
     page = render_template(
         "console/rescore_preview.html",
-        c=competitions.shown(parts().db, **_place(slug)),
+        c=competitions.shown(parts().db, **asking(slug)),
         held_name=held_name,
         report=report,
         refusal=refusal,
         quiet=request.form.get("confirm") is not None and request.form.get("tell") is None,
     )
     return page_reply(page, refusal)
-
-
-def _place(slug: str) -> dict[str, Any]:
-    return {"slug": slug, "principal": signed_in(), "now": now()}

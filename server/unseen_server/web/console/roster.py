@@ -5,13 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from unseen_server.core.errors import BadRequest, FileTooLarge, NotFound, Refusal
+from unseen_server.core.errors import BadRequest, FileTooLarge, Refusal
 from unseen_server.core.sentences import say
 from unseen_server.services import courses, held, rosters
 from unseen_server.services.class_lists import BadRoster
-from unseen_server.services.held import Held
 from unseen_server.web.context import now, parts, signed_in
-from unseen_server.web.forms import notice, page_reply
+from unseen_server.web.forms import SentFile, held_file, notice, page_reply, sent_file
 
 blueprint = Blueprint("roster", __name__, url_prefix="/courses/<course>/roster")
 
@@ -26,9 +25,9 @@ def upload(course: str) -> AnyResponse:
     """Hold the list until it is confirmed; nobody is enrolled by this."""
     person = signed_in()
     try:
-        name, content = _sent()
-        rosters.preview(parts().db, course=course, content=content, principal=person)
-        kept = held.keep(parts().db, file_name=name, content=content, principal=person, now=now())
+        sent = _sent()
+        rosters.preview(parts().db, course=course, content=sent.content, principal=person)
+        kept = held.keep(parts().db, file_name=sent.name, content=sent.content, principal=person, now=now())
     except (BadRequest, BadRoster, FileTooLarge) as refusal:
         return _form(course, refusal)
     return redirect(url_for(".preview", course=course, held_name=kept), 303)
@@ -37,7 +36,7 @@ def upload(course: str) -> AnyResponse:
 @blueprint.get("/<held_name>")
 def preview(course: str, held_name: str) -> AnyResponse:
     person = signed_in()
-    shown, kept = courses.shown(parts().db, course=course, principal=person), _kept(held_name)
+    shown, kept = courses.shown(parts().db, course=course, principal=person), held_file(held_name)
     if kept is None:
         return _upload_again(course)
     plan = rosters.preview(parts().db, course=course, content=kept.content, principal=person)
@@ -46,7 +45,7 @@ def preview(course: str, held_name: str) -> AnyResponse:
 
 @blueprint.post("/<held_name>")
 def confirm(course: str, held_name: str) -> AnyResponse:
-    person, kept = signed_in(), _kept(held_name)
+    person, kept = signed_in(), held_file(held_name)
     if kept is None:
         return _upload_again(course)
     try:
@@ -67,22 +66,15 @@ def confirm(course: str, held_name: str) -> AnyResponse:
     return redirect(url_for("pages.console.people.listing", course=course), 303)
 
 
-def _sent() -> tuple[str, bytes]:
+def _sent() -> SentFile:
     """The file, or the lines that were pasted."""
-    sent = request.files.get("file")
-    if sent and sent.filename:
-        return sent.filename, sent.read()
+    sent = sent_file()
+    if sent is not None:
+        return sent
     pasted = request.form.get("text", "")
     if not pasted.strip():
         raise BadRequest(reason=say("Choose a file, or paste the lines of one."))
-    return "pasted.csv", pasted.encode("utf-8", "replace")
-
-
-def _kept(name: str) -> Held | None:
-    try:
-        return held.take(parts().db, name=name, principal=signed_in(), now=now())
-    except NotFound:
-        return None
+    return SentFile("pasted.csv", pasted.encode("utf-8", "replace"))
 
 
 def _upload_again(course: str) -> AnyResponse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import PurePath
@@ -11,7 +10,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core import schedule
-from unseen_server.core.errors import BadBundle, BadRequest, Conflict, FileTooLarge, NotFound, Refusal, UnsupportedFile
+from unseen_server.core.errors import BadBundle, BadRequest, Conflict, FileTooLarge, Refusal, UnsupportedFile
 from unseen_server.core.metrics import METRICS
 from unseen_server.core.sentences import N_, say
 from unseen_server.services import bundles, courses, drafting, editing, held, launching
@@ -20,7 +19,7 @@ from unseen_server.services.courses import StaffedCourse
 from unseen_server.services.drafting import Wanted
 from unseen_server.services.held import Held
 from unseen_server.web.context import now, parts, signed_in
-from unseen_server.web.forms import notice, page_reply, sent_file, time_text, whole_number
+from unseen_server.web.forms import held_file, notice, page_reply, sent_file, time_text, whole_number
 
 blueprint = Blueprint("wizard", __name__)
 
@@ -54,13 +53,13 @@ def upload(course: str) -> AnyResponse:
 
 @blueprint.get("/courses/<course>/competitions/new/<name>")
 def describe(course: str, name: str) -> AnyResponse:
-    home, uploaded = _instructed(course), _uploaded(name)
+    home, uploaded = _instructed(course), held_file(name)
     return _describe(home, uploaded) if uploaded else _upload_again(course)
 
 
 @blueprint.post("/courses/<course>/competitions/new/<name>")
 def make(course: str, name: str) -> AnyResponse:
-    home, uploaded = _instructed(course), _uploaded(name)
+    home, uploaded = _instructed(course), held_file(name)
     if uploaded is None:
         return _upload_again(course)
     try:
@@ -71,12 +70,6 @@ def make(course: str, name: str) -> AnyResponse:
     except WRONG as refusal:
         return _describe(home, uploaded, refusal)
     return _made(made)
-
-
-def _uploaded(name: str) -> Held | None:
-    with contextlib.suppress(NotFound):
-        return held.take(parts().db, name=name, principal=signed_in(), now=now())
-    return None
 
 
 def _upload_again(course: str) -> AnyResponse:
