@@ -13,7 +13,7 @@ from tests.web.test_pages import send
 
 from unseen_server.core.errors import BadRequest, Conflict, NotFound, StaffOnly
 from unseen_server.db.models import AuditEntry, Competition, Submission
-from unseen_server.services import competitions, editing, finals, launching
+from unseen_server.services import authoring, competitions, editing, finals, launching
 from unseen_server.services.editing import Plan, Settings
 
 
@@ -203,8 +203,8 @@ def test_only_an_instructor_of_the_course_changes_settings_and_pages(build: Buil
 
 def write(made: Installation, markdown: str, language: str = "en", who: str = "teacher", stamp: str = "") -> None:
     which: dict[str, Any] = {"name": "rules", "language": language}
-    stamp = stamp or editing.page(made.db, **which, **place(made, who)).stamp
-    editing.save_page(made.db, markdown=markdown, stamp=stamp, **which, **place(made, who))
+    stamp = stamp or authoring.page(made.db, **which, **place(made, who)).stamp
+    authoring.save_page(made.db, markdown=markdown, stamp=stamp, **which, **place(made, who))
 
 
 def rules(made: Installation, language: str = "en") -> str:
@@ -225,7 +225,7 @@ def test_a_page_is_written_changed_and_taken_away(installation: Installation) ->
 
 def test_a_page_that_somebody_overtook_is_refused(build: Build) -> None:
     made = build()
-    stamp = editing.page(made.db, name="rules", language="en", **place(made)).stamp
+    stamp = authoring.page(made.db, name="rules", language="en", **place(made)).stamp
     write(made, "First.")
     with pytest.raises(Conflict, match="Somebody changed this"):
         write(made, "Second.", stamp=stamp)
@@ -234,14 +234,14 @@ def test_a_page_that_somebody_overtook_is_refused(build: Build) -> None:
 
 def test_there_are_three_pages_in_the_languages_of_the_site(build: Build) -> None:
     made = build()
-    listed = [(each.name, each.language) for each in editing.pages(made.db, **place(made))]
+    listed = [(each.name, each.language) for each in authoring.pages(made.db, **place(made))]
     assert listed == [(name, code) for name in ("overview", "rules", "data") for code in ("en", "zh-Hant")]
     for name, code in (("rules", "xx"), ("solution", "en")):
         with pytest.raises(NotFound):
-            editing.page(made.db, name=name, language=code, **place(made))
+            authoring.page(made.db, name=name, language=code, **place(made))
 
 
-@pytest.mark.parametrize("text", ["x" * (editing.LONGEST_PAGE + 1), "a\0b"])
+@pytest.mark.parametrize("text", ["x" * (authoring.LONGEST_PAGE + 1), "a\0b"])
 def test_a_page_has_an_end_and_no_nul(build: Build, text: str) -> None:
     with pytest.raises(BadRequest):
         write(build(), text)

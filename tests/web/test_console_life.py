@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from unseen_server.app import FORM_FIELDS_IN_MEMORY
 from unseen_server.db.models import Competition
-from unseen_server.services import bundles, editing, folders
+from unseen_server.services import authoring, bundles, folders
 from unseen_server.services.principals import SERVER
 
 NEW = f"/console/courses/{COURSE}/competitions/new"
@@ -334,7 +334,7 @@ def test_a_page_is_previewed_and_saved(made: Installation, staff: FlaskClient) -
 
 def test_a_long_chinese_page_is_not_too_large_for_the_form(made: Installation, staff: FlaskClient) -> None:
     page = console(made, "/pages/rules/zh-Hant")
-    stamp, text = hidden(staff.get(page).text, "stamp"), "長" * (editing.LONGEST_PAGE - 10)
+    stamp, text = hidden(staff.get(page).text, "stamp"), "長" * (authoring.LONGEST_PAGE - 10)
     csrf = hidden(staff.get(page).text, "csrf_token")
     fields = {"csrf_token": csrf, "stamp": stamp, "step": "save", "markdown": text}
     answer = staff.post(page, data=fields, content_type="multipart/form-data")

@@ -12,6 +12,7 @@ from unseen_server.core.errors import TooManyAttempts
 from unseen_server.core.limits import Wait
 from unseen_server.db import queries
 from unseen_server.db.models import FailedSignIn
+from unseen_server.db.session import Database
 
 WINDOW = timedelta(minutes=15)
 
@@ -30,3 +31,9 @@ def count(session: Session, limits: Limits, now: datetime) -> None:
     """One more attempt of every subject; those that are no longer asked for are forgotten."""
     session.execute(delete(FailedSignIn).where(FailedSignIn.at <= now - WINDOW))
     session.add_all(FailedSignIn(subject=subject[:200], at=now) for subject in limits)
+
+
+def count_alone(db: Database, limits: Limits, now: datetime) -> None:
+    """The same in a transaction of its own, for an attempt that failed."""
+    with db.write() as session:
+        count(session, limits, now)

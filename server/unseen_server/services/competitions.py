@@ -1,26 +1,19 @@
-"""Competitions: brought in as a bundle, launched, seen by whoever may see them, closed."""
+"""Competitions as they are seen: which one is meant, who may see it, in which phase it is, and what it says."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from unseen_server.core import limits, metrics, release, schedule
-from unseen_server.core.errors import NotEnrolled, NotFound, StorageFull
+from unseen_server.core.errors import NotEnrolled, NotFound
 from unseen_server.core.schedule import Phase, Timetable
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import (
-    Competition,
-    Course,
-    Page,
-    Standing,
-)
+from unseen_server.db.models import Competition, Course, Page, Standing
 from unseen_server.db.session import Database
 from unseen_server.services import names, teams
 from unseen_server.services.principals import Principal
@@ -86,25 +79,6 @@ class Shown(Listed):
     announcements: list[Announced]
 
 
-@dataclass(frozen=True)
-class ListedFile:
-    name: str
-    size: int
-    sha256: str
-    modified_at: datetime
-    url: str
-
-
-@dataclass(frozen=True)
-class KeptFile:
-    """A public file on this machine's disk, ready to be sent."""
-
-    name: str
-    path: Path
-    sha256: str
-    modified_at: datetime
-
-
 # who may see what
 
 
@@ -141,7 +115,7 @@ def visible(session: Session, slug: str, principal: Principal | None, now: datet
         if staff or is_open_to_all(competition, now):
             return competition
     known = [c.slug for c, _ in queries.competitions.competitions_with_courses(session) if is_open_to_all(c, now)]
-    advice = names.did_you_mean(slug, known) or say("`unseen competitions list` shows those you can take part in.")
+    advice = names.did_you_mean(slug, known) or say("The list of competitions shows those you can take part in.")
     raise NotFound(what=say("competition “{slug}”", slug=names.printable(slug)), advice=advice)
 
 
@@ -301,44 +275,3 @@ def release_constants(competition: Competition) -> release.Constants:
         competition.baseline_standard_error,
         competition.public_rows,
     )
-
-
-# files
-
-
-def files(db: Database, *, slug: str, principal: Principal, now: datetime) -> list[ListedFile]:
-    with db.read() as session:
-        competition = open_to(session, slug, principal, now)
-        return [
-            ListedFile(f.name, f.size, f.sha256, f.modified_at, f"/api/competitions/{competition.slug}/files/{f.name}")
-            for f in queries.competitions.files_of(session, competition.id)
-        ]
-
-
-def file(db: Database, *, slug: str, name: str, principal: Principal, now: datetime, folder: Path) -> KeptFile:
-    """A public file, brought from the database to `folder` once and served from there."""
-    with db.read() as session:
-        competition = open_to(session, slug, principal, now)
-        public = {public.name: public for public in queries.competitions.files_of(session, competition.id)}
-        if name not in public:
-            raise NotFound(
-                what=say("file “{name}”", name=names.printable(name)),
-                advice=say("There are: {names}.", names=", ".join(public)),
-            )
-        wanted = public[name]
-        path = folder / wanted.sha256
-        if not path.exists():
-            _keep(path, queries.competitions.stored_content(session, wanted.sha256))
-    return KeptFile(name, path, wanted.sha256, wanted.modified_at)
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Under a name of its own first, so that nobody ever reads half a file."""
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise StorageFull() from None

@@ -1,33 +1,30 @@
-"""Changing a competition after it was brought in: its settings, with what follows from them, and its pages."""
+"""Changing the settings of a competition after it was brought in, with what follows from them."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from difflib import unified_diff
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from unseen_server.core import limits, release, schedule
-from unseen_server.core.errors import BadRequest, Conflict, NotFound
+from unseen_server.core.digests import stamp_of
+from unseen_server.core.errors import BadRequest, Conflict
 from unseen_server.core.schedule import Moment, Phase
 from unseen_server.core.sentences import N_, Sentence, say
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Page
+from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, names
-from unseen_server.services.bundles import PAGES
 from unseen_server.services.principals import Principal
+from unseen_server.services.stamps import need_unchanged
 
-LONGEST_PAGE = 100_000  # characters of Markdown
 MOST = 1_000_000  # of anything that is counted
 COUNTED = ("daily_limit", "total_limit", "rejected_per_hour", "final_submissions", "largest_team")
 # After the reveal the result stands, and with it everything it came from.
 ALWAYS_FREE = frozenset({"title", "public_intervals", "late_submissions"})
-LANGUAGES = {"en": N_("English"), "zh-Hant": N_("Traditional Chinese")}
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Settings:
     @property
     def stamp(self) -> str:
         """Equal where the settings are: a form says by it what it was filled from."""
-        return _stamp(repr(self))
+        return stamp_of(repr(self))
 
 
 @dataclass(frozen=True)
@@ -135,7 +132,7 @@ def _settled(session: Session, competition: Competition, now: datetime) -> froze
 
 def _plan(session: Session, competition: Competition, wanted: Settings, stamp: str, now: datetime) -> Plan:
     current = _settings(competition)
-    _need_unchanged(current.stamp, stamp)
+    need_unchanged(current.stamp, stamp)
     wanted = _checked(wanted)
     old, new = asdict(current), asdict(wanted)
     changes = tuple(Change(name, old[name], new[name]) for name in old if old[name] != new[name])
@@ -150,16 +147,6 @@ def _plan(session: Session, competition: Competition, wanted: Settings, stamp: s
         raise BadRequest(reason=say("A competition that is launched needs a time at which it opens. Write one."))
     said = _consequences(session, competition, wanted, now)
     return Plan(changes, tuple(said))
-
-
-def _need_unchanged(current: str, shown: str) -> None:
-    if current != shown:
-        raise Conflict(
-            reason=say(
-                "Somebody changed this after you opened the page, so nothing was saved. "
-                "What you typed is still here: compare it with what is there now, and save it again."
-            )
-        )
 
 
 def _checked(wanted: Settings) -> Settings:
@@ -227,90 +214,3 @@ def _about(count: int, template: str) -> list[Sentence]:
 
 def _as_json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-# pages
-
-
-@dataclass(frozen=True)
-class EditablePage:
-    """One page in one language; empty where it has not been written."""
-
-    name: str
-    language: str
-    markdown: str
-
-    @property
-    def stamp(self) -> str:
-        return _stamp(self.markdown)
-
-
-def pages(db: Database, *, slug: str, principal: Principal, now: datetime) -> list[EditablePage]:
-    """Every page there could be, in the order of the tabs; other languages that it has come after ours."""
-    with db.read() as session:
-        competition = competitions.instructed(session, slug, principal, now)
-        there = {
-            (page.name, page.language): page.markdown for page in queries.competitions.pages_of(session, competition.id)
-        }
-    languages = [*LANGUAGES, *sorted({language for _, language in there} - LANGUAGES.keys())]
-    return [EditablePage(name, language, there.get((name, language), "")) for name in PAGES for language in languages]
-
-
-def page(db: Database, *, slug: str, name: str, language: str, principal: Principal, now: datetime) -> EditablePage:
-    for found in pages(db, slug=slug, principal=principal, now=now):
-        if (found.name, found.language) == (name, language):
-            return found
-    raise NotFound(
-        what=say("page “{name}” in that language", name=names.printable(name)),
-        advice=say("Choose one of those in the settings."),
-    )
-
-
-def save_page(
-    db: Database,
-    *,
-    slug: str,
-    name: str,
-    language: str,
-    markdown: str,
-    stamp: str,
-    principal: Principal,
-    now: datetime,
-) -> None:
-    """Write a page; an empty one is taken away. Conflict where somebody wrote it in between."""
-    page(db, slug=slug, name=name, language=language, principal=principal, now=now)
-    text = checked_page(markdown)
-    with db.write() as session:
-        competition = competitions.instructed(session, slug, principal, now, locked=True)
-        there = session.get(Page, (competition.id, name, language))
-        old = there.markdown if there else ""
-        _need_unchanged(_stamp(old), stamp)
-        if text == old:
-            return
-        if there is None:
-            session.add(Page(competition_id=competition.id, name=name, language=language, markdown=text))
-        elif text:
-            there.markdown = text
-        else:
-            session.delete(there)
-        audit.record_in(
-            session,
-            competition,
-            principal,
-            now,
-            "page.edit",
-            f"{name} ({language})",
-            lines=list(unified_diff(old.splitlines(), text.splitlines(), lineterm="", n=0)),
-        )
-
-
-def checked_page(markdown: str) -> str:
-    """The text as it is kept, with one kind of line break."""
-    text = markdown.replace("\r\n", "\n").rstrip()
-    if len(text) > LONGEST_PAGE or "\0" in text:
-        raise BadRequest(reason=say("A page has at most {longest} characters. Shorten it.", longest=LONGEST_PAGE))
-    return text + "\n" if text else ""
-
-
-def _stamp(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from unseen_server import storage
 from unseen_server.core import metrics, ranking, release
+from unseen_server.core.digests import digest_of
 from unseen_server.core.metrics import Scores
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateScore, Score, Standing, Submission, Team
@@ -33,7 +34,7 @@ class Upload:
 
     @property
     def request_digest(self) -> str:
-        return hashlib.sha256(f"{self.sha256}\n{self.message}".encode()).hexdigest()
+        return digest_of(f"{self.sha256}\n{self.message}")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from unseen_server.core.errors import BadRequest, NameTaken, UnknownJoinCode
+from unseen_server.core.errors import BadRequest, Conflict, NameTaken, UnknownJoinCode
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Course
@@ -40,8 +40,7 @@ def set_code(db: Database, *, course: str, principal: Principal, now: datetime) 
     """Open the course to whoever knows the code that is returned; a code it had before no longer works."""
     code = _new_code()
     with db.write() as session:
-        place = courses.course_named(session, course)
-        principal.need_instructor(place)
+        place = courses.instructed(session, course, principal)
         place.join_code = code
         audit.record(session, actor=principal.username, action="join_code.set", subject=course, now=now, course=place)
     return code
@@ -49,8 +48,7 @@ def set_code(db: Database, *, course: str, principal: Principal, now: datetime) 
 
 def close_code(db: Database, *, course: str, principal: Principal, now: datetime) -> None:
     with db.write() as session:
-        place = courses.course_named(session, course)
-        principal.need_instructor(place)
+        place = courses.instructed(session, course, principal)
         place.join_code = None
         audit.record(session, actor=principal.username, action="join_code.close", subject=course, now=now, course=place)
 
@@ -81,7 +79,7 @@ def course_with_code(db: Database, code: str, *, address: str, now: datetime) ->
             return Open(str(course.join_code), course.title)
         except UnknownJoinCode:
             pass
-    _count(db, limits, now)
+    attempts.count_alone(db, limits, now)
     raise UnknownJoinCode()
 
 
@@ -90,9 +88,8 @@ def join(db: Database, *, code: str, principal: Principal, address: str, now: da
     course_with_code(db, code, address=address, now=now)
     with db.write() as session:
         course = _course(session, code)
-        user = queries.people.locked_user(
-            session, principal.user_id
-        )  # one enrolment, however often the button is pressed
+        # One enrolment, however often the button is pressed.
+        user = queries.people.locked_user(session, principal.user_id)
         if queries.people.enrolment_of(session, course.id, user.id) is None:
             accounts.enrol(session, user, course, "student", now=now, actor=user.username)
         return course.title
@@ -118,17 +115,14 @@ def join_as_somebody_new(
     try:
         with db.write() as session:
             course = _course(session, code)
-            taken = queries.people.user_by_key(session, names.key_of(username))
-            if taken or (email and queries.people.user_with_email(session, names.checked_email(email))):
-                raise NameTaken()
             user = accounts.add_user(
                 session, username, display_name=display_name, email=email or None, now=now, actor=username
             )
             user.password_hash = password_hash
             accounts.enrol(session, user, course, "student", now=now, actor=username)
             return browser_sessions.begin_session(session, user, now)
-    except (NameTaken, IntegrityError):  # the latter where two came with one name at once
-        _count(db, _limits(address), now)
+    except (Conflict, IntegrityError):  # the latter where two came with one name at once
+        attempts.count_alone(db, _limits(address), now)
         raise NameTaken() from None
 
 
@@ -142,8 +136,3 @@ def _course(session: Session, code: str) -> Course:
 
 def _limits(address: str) -> attempts.Limits:
     return {f"join address:{address}": WRONG_CODES_FROM_ADDRESS}
-
-
-def _count(db: Database, limits: attempts.Limits, now: datetime) -> None:
-    with db.write() as session:
-        attempts.count(session, limits, now)

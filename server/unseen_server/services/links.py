@@ -67,8 +67,7 @@ def issue_for(db: Database, *, course: str, username: str, principal: Principal,
     are made by the staff of the course that a person came to first.
     """
     with db.write() as session:
-        place = courses.course_named(session, course)
-        principal.need_staff(place)
+        place = courses.staffed(session, course, principal)
         user = queries.people.user_by_key(session, names.key_of(username))
         if user is None or queries.people.enrolment_of(session, place.id, user.id) is None:
             raise NotFound(
@@ -89,8 +88,7 @@ def issue_for(db: Database, *, course: str, username: str, principal: Principal,
 def invite_all(db: Database, *, course: str, principal: Principal, now: datetime) -> list[Link]:
     """Invitations for everybody in the course who has no password yet and whom this person may invite."""
     with db.write() as session:
-        place = courses.course_named(session, course)
-        principal.need_staff(place)
+        place = courses.staffed(session, course, principal)
         return [
             _issue(session, user, "invite", now=now, actor=principal.username, course=place)
             for user in queries.people.people_without_password(session, place.id)

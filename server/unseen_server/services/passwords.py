@@ -72,7 +72,7 @@ def sign_in(db: Database, *, name: str, password: str, address: str, now: dateti
         attempts.refuse_too_many(session, limits, now)
         user = queries.people.user_by_name_or_email(session, names.key_of(name), name.strip().lower())
     if not _password_fits(user, password) or user is None:
-        _count(db, limits, now)
+        attempts.count_alone(db, limits, now)
         raise WrongPassword()
     with db.write() as session:
         current = queries.people.locked_user(session, user.id)
@@ -90,7 +90,7 @@ def change_password(
         attempts.refuse_too_many(session, limits, now)
         user = session.get_one(User, principal.user_id)
     if not _password_fits(user, old):
-        _count(db, limits, now)
+        attempts.count_alone(db, limits, now)
         raise BadRequest(reason=say("That is not the password you have now. Nothing was changed; try again."))
     password_hash = hashed(new)
     with db.write() as session:
@@ -119,8 +119,3 @@ def _sign_in_limits(name: str, address: str) -> attempts.Limits:
         f"name:{known_as}": ATTEMPTS_AT_NAME,
         f"address:{address}": ATTEMPTS_FROM_ADDRESS,
     }
-
-
-def _count(db: Database, limits: attempts.Limits, now: datetime) -> None:
-    with db.write() as session:
-        attempts.count(session, limits, now)

@@ -18,8 +18,6 @@ from unseen_server.services import competitions, merging, names, teamwork
 from unseen_server.services.merging import Merged
 from unseen_server.services.principals import Principal
 
-LONGEST_REASON = 500
-
 
 def merge(
     db: Database, *, slug: str, team: str, other: str, reason: str, principal: Principal, now: datetime
@@ -29,7 +27,7 @@ def merge(
         host, guest = _students_team(session, competition, team), _students_team(session, competition, other)
         if host.id == guest.id:
             raise BadRequest(reason=say("Name two different teams."))
-        why = names.checked_text(reason, say("A reason"), LONGEST_REASON)
+        why = names.checked_reason(reason)
         return merging.merge(session, competition, host, guest, now=now, actor=principal.username, reason=why)
 
 
@@ -37,7 +35,7 @@ def rename(db: Database, *, slug: str, team: str, name: str, reason: str, princi
     """Give a team another name; returns it as it is kept."""
     with _correcting(db, slug, principal, now) as (session, competition):
         found = _students_team(session, competition, team)
-        why = names.checked_text(reason, say("A reason"), LONGEST_REASON)
+        why = names.checked_reason(reason)
         return teamwork.rename(session, competition, found, name, actor=principal.username, now=now, reason=why)
 
 

@@ -24,9 +24,8 @@ def team_of_one(db: Database, competition: Competition, principal: Principal, no
     """The person's own team, made if it is not there yet; two first uploads at once end in the same team."""
     for _ in range(RACES):
         with contextlib.suppress(IntegrityError), db.write() as session:
-            queries.competitions.locked_competition(
-                session, competition.id, exclusively=False
-            )  # names of teams stay as they are
+            # Names of teams stay as they are.
+            queries.competitions.locked_competition(session, competition.id, exclusively=False)
             # Refused by the database where somebody else made it, or took the name, after this look.
             return queries.teams.team_of(session, competition.id, principal.user_id) or add_team_of_one(
                 session, competition, principal, now

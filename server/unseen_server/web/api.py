@@ -23,6 +23,7 @@ from unseen_server.services import (
     extensions,
     finals,
     launching,
+    public_files,
     rescore,
     reveal,
     rosters,
@@ -118,13 +119,13 @@ def create_competition() -> Response:
 @blueprint.get("/competitions/<slug>/files")
 def files(slug: str) -> Response:
     """List the public files of a competition."""
-    return json_reply(wire.Files(competitions.files(parts().db, slug=slug, principal=signed_in(), now=now())))
+    return json_reply(wire.Files(public_files.listed(parts().db, slug=slug, principal=signed_in(), now=now())))
 
 
 @blueprint.get("/competitions/<slug>/files/<name>")
 def file(slug: str, name: str) -> Response:
     """Download a public file, whole or in parts."""
-    kept = competitions.file(
+    kept = public_files.on_disk(
         parts().db, slug=slug, name=name, principal=signed_in(), now=now(), folder=parts().downloads
     )
     response = send_file(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import threading
@@ -14,6 +13,7 @@ from flask import Response, current_app, get_flashed_messages, make_response, re
 from flask.sansio.app import App
 from markupsafe import Markup
 
+from unseen_server.core.digests import stamp_of
 from unseen_server.services import competitions, standings
 from unseen_server.services.competitions import Shown
 from unseen_server.services.standings import Entry, Order, Place, Progress
@@ -256,7 +256,7 @@ def _progress(slug: str, drawn: Drawn, own: Own | None) -> dict[str, Any] | None
 
 
 def _tag(*seen: object) -> str:
-    return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
+    return stamp_of(repr(seen))
 
 
 def _kept() -> _Keeping:

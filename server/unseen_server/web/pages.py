@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import secrets
 from typing import Any
 
@@ -26,7 +25,7 @@ from unseen_server.core.errors import (
 )
 from unseen_server.core.schedule import Phase
 from unseen_server.core.sentences import say
-from unseen_server.services import competitions, finals, participation
+from unseen_server.services import competitions, finals, participation, public_files
 from unseen_server.services import submissions as own
 from unseen_server.services.competitions import Shown
 from unseen_server.services.entries import Upload
@@ -38,6 +37,7 @@ from unseen_server.web import (
     joining,
     languages,
     own_chart,
+    paging,
     present,
     problems,
     signin,
@@ -45,8 +45,8 @@ from unseen_server.web import (
     team,
     welcome,
 )
-from unseen_server.web.context import now, parts, received_at, signed_in, visitor
-from unseen_server.web.forms import notice, page_reply
+from unseen_server.web.context import asking, now, parts, received_at, signed_in, visitor
+from unseen_server.web.forms import notice, page_reply, sent_file
 from unseen_server.web.replies import VARY
 
 blueprint = Blueprint("pages", __name__)
@@ -54,8 +54,6 @@ for _part in (signin, account, welcome, joining, sso, team):
     blueprint.register_blueprint(_part.blueprint)
 blueprint.register_blueprint(console.blueprint)
 blueprint.record_once(lambda state: boards.register(state.app))
-
-LISTED = 100
 
 # What the upload form explains in place, so that the file can be mended and sent again.
 MENDABLE = (BadFile, BadRequest, Conflict, FileTooLarge, KeyReused, LimitReached, UnsupportedFile)
@@ -164,7 +162,7 @@ def data(slug: str) -> str:
     person = visitor()
     if person is not None:
         with contextlib.suppress(NotEnrolled):
-            files = competitions.files(parts().db, slug=slug, principal=person, now=now())
+            files = public_files.listed(parts().db, slug=slug, principal=person, now=now())
     return render_template("data.html", c=shown, files=files)
 
 
@@ -203,12 +201,12 @@ def submit_file(slug: str) -> AnyResponse:
 
 
 def _upload() -> Upload:
-    sent = request.files.get("file")
-    if sent is None or not sent.filename:
+    sent = sent_file()
+    if sent is None:
         raise BadRequest(reason=say("Choose a file first."))
     return Upload(
-        content=sent.read(),
-        file_name=sent.filename,
+        content=sent.content,
+        file_name=sent.name,
         message=request.form.get("message", ""),
         idempotency_key=request.form.get("key") or None,
     )
@@ -266,11 +264,11 @@ def choose_final(slug: str) -> AnyResponse:
 
 
 def _submissions(slug: str, refusal: Refusal | None = None) -> AnyResponse:
-    place: dict[str, Any] = {"slug": slug, "principal": signed_in(), "now": now()}
+    place = asking(slug)
     shown, final = _shown(slug), finals.final(parts().db, **place)
     sent = own.own_submissions(parts().db, limit=finals.EVERY_SUBMISSION, **place)
-    number, pages = _page_number(len(sent))
-    listed = sent[(number - 1) * LISTED : number * LISTED]
+    asked = paging.asked().within(len(sent))
+    listed = asked.of(sent)
     page = render_template(
         "submissions.html",
         c=shown,
@@ -281,15 +279,8 @@ def _submissions(slug: str, refusal: Refusal | None = None) -> AnyResponse:
         final=final,
         remind=participation.REMINDED,
         limits=own.own_limits(parts().db, **place),
-        number=number,
-        pages=pages,
+        number=asked.number,
+        pages=asked.pages(len(sent)),
         refusal=refusal,
     )
     return page_reply(page, refusal)
-
-
-def _page_number(rows: int) -> tuple[int, int]:
-    """The page that is asked for, as near as there is one, and how many there are."""
-    pages = max(1, math.ceil(rows / LISTED))
-    asked = request.args.get("page", "1")
-    return (min(max(int(asked), 1), pages) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 1), pages

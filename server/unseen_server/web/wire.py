@@ -10,7 +10,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from unseen_server.services.accounts import OwnCourse
 from unseen_server.services.audits import Deed
-from unseen_server.services.competitions import Listed, ListedFile
+from unseen_server.services.competitions import Listed
+from unseen_server.services.public_files import ListedFile
 from unseen_server.services.submissions import OwnSubmission
 from unseen_server.services.submit import LONGEST_IDEMPOTENCY_KEY, LONGEST_MESSAGE, Receipt
 

@@ -13,9 +13,10 @@ from unseen_server.core import schedule
 from unseen_server.core.errors import BadRequest, Conflict, Refusal
 from unseen_server.core.release import RELEASES
 from unseen_server.core.sentences import N_, say
-from unseen_server.services import competitions, editing
-from unseen_server.services.editing import Editable, EditablePage, Plan, Settings
-from unseen_server.web.context import now, parts, signed_in
+from unseen_server.services import authoring, competitions, editing
+from unseen_server.services.authoring import EditablePage
+from unseen_server.services.editing import Editable, Plan, Settings
+from unseen_server.web.context import asking, parts
 from unseen_server.web.forms import notice, page_reply, time_text, whole_number
 
 blueprint = Blueprint("settings", __name__)
@@ -42,20 +43,20 @@ PAGE_NAMES = {"overview": N_("Overview"), "rules": N_("Rules"), "data": N_("Data
 
 @blueprint.get("/competitions/<slug>/settings")
 def edit(slug: str) -> AnyResponse:
-    return _form(slug, editing.editable(parts().db, **_place(slug)))
+    return _form(slug, editing.editable(parts().db, **asking(slug)))
 
 
 @blueprint.post("/competitions/<slug>/settings")
 def save(slug: str) -> AnyResponse:
     """Look at the changes first (`step` is “look”), go back to the form (“edit”), or save them (“save”)."""
-    now_there, stamp, step = editing.editable(parts().db, **_place(slug)), request.form.get("stamp", ""), _step()
+    now_there, stamp, step = editing.editable(parts().db, **asking(slug)), request.form.get("stamp", ""), _step()
     try:
         wanted = _wanted(now_there, request.form)
         if step == "save":
-            editing.save(parts().db, wanted=wanted, stamp=stamp, **_place(slug))
+            editing.save(parts().db, wanted=wanted, stamp=stamp, **asking(slug))
             notice(say("The settings are saved."))
             return redirect(url_for(".edit", slug=slug), 303)
-        plan = editing.plan(parts().db, wanted=wanted, stamp=stamp, **_place(slug))
+        plan = editing.plan(parts().db, wanted=wanted, stamp=stamp, **asking(slug))
     except WRONG as refusal:
         return _form(slug, now_there, refusal)
     return _form(slug, now_there, plan=plan if step == "look" else None)
@@ -92,7 +93,7 @@ def _instant(text: str, old: datetime | None, old_zone: str, zone: str, *, may_b
 
 
 def _form(slug: str, there: Editable, refusal: Refusal | None = None, plan: Plan | None = None) -> AnyResponse:
-    place = _place(slug)
+    place = asking(slug)
     page = render_template(
         "console/settings_plan.html" if plan else "console/settings.html",
         c=competitions.shown(parts().db, **place),
@@ -104,9 +105,9 @@ def _form(slug: str, there: Editable, refusal: Refusal | None = None, plan: Plan
         labels=LABELS,
         releases=RELEASES,
         zones=sorted(schedule.zone_names()),
-        pages=editing.pages(parts().db, **place),
+        pages=authoring.pages(parts().db, **place),
         page_names=PAGE_NAMES,
-        page_languages=editing.LANGUAGES,
+        page_languages=authoring.LANGUAGES,
     )
     return page_reply(page, refusal)
 
@@ -118,17 +119,17 @@ def _form(slug: str, there: Editable, refusal: Refusal | None = None, plan: Plan
 def pages(slug: str) -> AnyResponse:
     page = render_template(
         "console/pages.html",
-        c=competitions.shown(parts().db, **_place(slug)),
-        pages=editing.pages(parts().db, **_place(slug)),
+        c=competitions.shown(parts().db, **asking(slug)),
+        pages=authoring.pages(parts().db, **asking(slug)),
         page_names=PAGE_NAMES,
-        page_languages=editing.LANGUAGES,
+        page_languages=authoring.LANGUAGES,
     )
     return page_reply(page)
 
 
 @blueprint.get("/competitions/<slug>/pages/<name>/<tongue>")
 def page(slug: str, name: str, tongue: str) -> AnyResponse:
-    there = editing.page(parts().db, name=name, language=tongue, **_place(slug))
+    there = authoring.page(parts().db, name=name, language=tongue, **asking(slug))
     return _page(slug, there, there.markdown)
 
 
@@ -136,13 +137,13 @@ def page(slug: str, name: str, tongue: str) -> AnyResponse:
 def save_page(slug: str, name: str, tongue: str) -> AnyResponse:
     """Show what was typed as students would see it (`step` is “preview”), or save it."""
     text = request.form.get("markdown", "")
-    which: dict[str, Any] = {"name": name, "language": tongue, **_place(slug)}
-    there = editing.page(parts().db, **which)
+    which: dict[str, Any] = {"name": name, "language": tongue, **asking(slug)}
+    there = authoring.page(parts().db, **which)
     try:
-        markdown = editing.checked_page(text)
+        markdown = authoring.checked_page(text)
         if request.form.get("step") == "preview":
             return _page(slug, there, text, preview=markdown)
-        editing.save_page(parts().db, markdown=markdown, stamp=request.form.get("stamp", ""), **which)
+        authoring.save_page(parts().db, markdown=markdown, stamp=request.form.get("stamp", ""), **which)
     except WRONG as refusal:
         return _page(slug, there, text, refusal=refusal)
     notice(say("The page is saved."))
@@ -154,16 +155,12 @@ def _page(
 ) -> AnyResponse:
     drawn = render_template(
         "console/page.html",
-        c=competitions.shown(parts().db, **_place(slug)),
+        c=competitions.shown(parts().db, **asking(slug)),
         page=there,
         text=text,
         preview=preview,
         refusal=refusal,
         page_names=PAGE_NAMES,
-        page_languages=editing.LANGUAGES,
+        page_languages=authoring.LANGUAGES,
     )
     return page_reply(drawn, refusal)
-
-
-def _place(slug: str) -> dict[str, Any]:
-    return {"slug": slug, "principal": signed_in(), "now": now()}
