@@ -24,7 +24,7 @@ def person(
         user = queries.people.user_by_key(session, name) or accounts.add_user(
             session, name, password=password, email=f"{name}@example.edu", now=made.now, actor="test"
         )
-        place = queries.people.course_by_slug(session, course)
+        place = queries.courses.course_by_slug(session, course)
         if place:
             accounts.enrol(session, user, place, role, now=made.now, actor="test")
 

@@ -31,6 +31,6 @@ def add(slug: str, title: str, time_zone: str, style: str) -> None:
 def list_(style: str) -> None:
     """List the courses."""
     with database() as db, db.read() as session:
-        rows = [(c.slug, c.title, c.time_zone) for c in queries.people.all_courses(session)]
+        rows = [(c.slug, c.title, c.time_zone) for c in queries.courses.all_courses(session)]
     header = ("slug", "title", "time_zone")
     answer(style, [dict(zip(header, row, strict=True)) for row in rows], table(header, rows))

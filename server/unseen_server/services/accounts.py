@@ -107,7 +107,7 @@ def user_named(session: Session, username: str) -> User:
 def own_account(db: Database, user_id: int) -> Account:
     with db.read() as session:
         user = session.get_one(User, user_id)
-        linked = [identity.issuer for identity in queries.people.identities_of(session, user_id)]
+        linked = [identity.issuer for identity in queries.signing_in.identities_of(session, user_id)]
         return Account(
             user.username, user.display_name, user.email, user.student_id, user.password_hash is not None, linked
         )

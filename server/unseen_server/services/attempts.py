@@ -22,7 +22,9 @@ Limits = Mapping[str, int]  # how many attempts each subject has within the wind
 def refuse_too_many(session: Session, limits: Limits, now: datetime) -> None:
     """Raises TooManyAttempts where one of the subjects has used up its attempts."""
     since = now - WINDOW
-    if any(queries.people.failed_sign_ins_since(session, subject, since) >= most for subject, most in limits.items()):
+    if any(
+        queries.signing_in.failed_sign_ins_since(session, subject, since) >= most for subject, most in limits.items()
+    ):
         seconds = int(WINDOW.total_seconds())
         raise TooManyAttempts(wait=Wait(seconds), retry_after=seconds, resets_at=now + WINDOW)
 

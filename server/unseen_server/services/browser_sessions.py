@@ -52,7 +52,7 @@ def end_sessions(session: Session, user_id: int, *, but: str | None = None) -> N
 
 def sign_out(db: Database, secret: str) -> None:
     with db.write() as session:
-        found = queries.people.browser_session_with_digest(session, digest_of(secret))
+        found = queries.signing_in.browser_session_with_digest(session, digest_of(secret))
         if found:
             session.delete(found[0])
 
@@ -66,7 +66,7 @@ def sign_out_everywhere(db: Database, principal: Principal, *, now: datetime) ->
 def principal_of_session(db: Database, secret: str, now: datetime) -> tuple[Principal, str] | None:
     """The person behind a browser's cookie and the token their forms carry, or None where the session has ended."""
     with db.read() as session:
-        found = queries.people.browser_session_with_digest(session, digest_of(secret))
+        found = queries.signing_in.browser_session_with_digest(session, digest_of(secret))
         if found is None:
             return None
         row, user = found

@@ -37,7 +37,7 @@ class StaffedCourse:
 def add_course(session: Session, slug: str, *, title: str, time_zone: str, now: datetime, actor: str) -> Course:
     names.checked_slug(slug)
     schedule.checked_zone(time_zone)
-    if queries.people.course_by_slug(session, slug):
+    if queries.courses.course_by_slug(session, slug):
         raise Conflict(reason=say("There is already a course “{slug}”. Choose another address.", slug=slug))
     course = Course(
         slug=slug, title=names.checked_text(title, say("A course's title"), 200), time_zone=time_zone, created_at=now
@@ -49,9 +49,9 @@ def add_course(session: Session, slug: str, *, title: str, time_zone: str, now: 
 
 
 def course_named(session: Session, slug: str) -> Course:
-    course = queries.people.course_by_slug(session, slug) if names.SLUG.fullmatch(slug) else None
+    course = queries.courses.course_by_slug(session, slug) if names.SLUG.fullmatch(slug) else None
     if course is None:
-        known = [course.slug for course in queries.people.all_courses(session)]
+        known = [course.slug for course in queries.courses.all_courses(session)]
         name = names.printable(slug)
         advice = names.did_you_mean(slug, known) or say("Add it with `unseen-server course add {name}`.", name=name)
         raise NotFound(what=say("course “{name}”", name=name), advice=advice)
@@ -82,7 +82,7 @@ def listed(db: Database, *, principal: Principal) -> list[StaffedCourse]:
     with db.read() as session:
         return [
             _shown(session, course, principal)
-            for course in queries.people.all_courses(session)
+            for course in queries.courses.all_courses(session)
             if principal.is_staff_of(course.id)
         ]
 
@@ -131,7 +131,7 @@ def change(db: Database, *, course: str, title: str, time_zone: str, principal: 
 
 def only_course(session: Session, *, now: datetime, actor: str) -> Course:
     """The course meant where none is named: the only one there is, made on the spot in a new installation."""
-    known = queries.people.all_courses(session)
+    known = queries.courses.all_courses(session)
     if len(known) > 1:
         slugs = ", ".join(course.slug for course in known)
         raise BadRequest(reason=say("Say which course: --course with one of {slugs}.", slugs=slugs))

@@ -188,7 +188,7 @@ def _consequences(session: Session, competition: Competition, wanted: Settings, 
         teams = len(queries.submissions.teams_with_more_finals(session, competition.id, wanted.final_submissions))
         said += _about(teams, N_("Teams that chose more final submissions, and have to choose again: {n}."))
     if wanted.largest_team < competition.largest_team:
-        teams = queries.submissions.teams_larger_than(session, competition.id, wanted.largest_team)
+        teams = queries.teams.teams_larger_than(session, competition.id, wanted.largest_team)
         said += _about(teams, N_("Teams that are larger already, and stay as they are: {n}."))
     return said
 

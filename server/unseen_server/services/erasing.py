@@ -58,7 +58,7 @@ def at_stake(db: Database, *, username: str, principal: Principal) -> AtStake:
             courses=[course.title for _, course in queries.people.roles_of(session, user.id)],
             teams=len(queries.teams.teams_of(session, user.id)),
             submissions=len(queries.submissions.submissions_by(session, user.id)),
-            tokens=len(queries.people.tokens_of(session, user.id)),
+            tokens=len(queries.signing_in.tokens_of(session, user.id)),
         )
 
 

@@ -173,7 +173,7 @@ def _checked(
 def _student(session: Session, competition: Competition, typed: str) -> User:
     """Whoever of the course is meant by a user name, an e-mail address, a student id or a name."""
     typed = names.without_controls(typed)
-    found = queries.people.people_of_course(session, competition.course_id, typed, names.key_of(typed))
+    found = queries.people.people_known_as(session, competition.course_id, typed, names.key_of(typed))
     if len(found) > 1:
         raise Conflict(
             reason=say(

@@ -128,7 +128,7 @@ def join_as_somebody_new(
 
 def _course(session: Session, code: str) -> Course:
     kept = canonical(code)
-    course = queries.people.course_with_join_code(session, kept) if kept else None
+    course = queries.courses.course_with_join_code(session, kept) if kept else None
     if course is None:
         raise UnknownJoinCode()
     return course

@@ -173,7 +173,7 @@ def follow(db: Database, secret: str, *, password: str, now: datetime) -> Signed
 
 
 def _living(session: Session, secret: str, now: datetime) -> tuple[OneTimeLink, User]:
-    found = queries.people.link_with_digest(session, digest_of(secret))
+    found = queries.signing_in.link_with_digest(session, digest_of(secret))
     if found is None:
         raise DeadLink()
     link, user = found

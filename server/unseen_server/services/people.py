@@ -235,7 +235,7 @@ def take_out(db: Database, *, course: str, username: str, principal: Principal, 
 
 def _changeable(session: Session, course: Course, username: str, principal: Principal) -> tuple[User, Enrolment]:
     """Somebody else in the course, whose staff stays as it is until the transaction ends."""
-    queries.people.locked_course(session, course.id)
+    queries.courses.locked_course(session, course.id)
     user, enrolment = _member(session, course, username)
     if user.id == principal.user_id:
         raise Conflict(reason=say("You cannot change your own part in a course. Ask another instructor to do it."))

@@ -264,7 +264,7 @@ def _apply(
 
 
 def _replace_key(session: Session, competition: Competition, correction: _Correction, now: datetime) -> None:
-    version, new = queries.submissions.newest_key_version(session, competition.id) + 1, correction.new
+    version, new = queries.competitions.newest_key_version(session, competition.id) + 1, correction.new
     session.add(AnswerKeyVersion(competition_id=competition.id, version=version, created_at=now, **packed(new)))
     competition.key_version, competition.public_rows = version, new.n_public
     competition.baseline_score = correction.constants.baseline_score

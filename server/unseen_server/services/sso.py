@@ -52,7 +52,7 @@ def sign_in(db: Database, identity: Identity, *, now: datetime) -> Entry:
     """Sign in whoever has this identity; else whoever has its e-mail address; else somebody new, in no course yet."""
     try:
         with db.write() as session:
-            known = queries.people.identity(session, identity.issuer, identity.subject)
+            known = queries.signing_in.identity(session, identity.issuer, identity.subject)
             found = queries.people.user_with_email(session, identity.email) if identity.email and not known else None
             if known:
                 user = queries.people.locked_user(session, known.user_id)
@@ -71,7 +71,7 @@ def link(db: Database, identity: Identity, *, principal: Principal, now: datetim
     """Let somebody who is signed in come by this identity from now on."""
     with db.write() as session:
         user = queries.people.locked_user(session, principal.user_id)
-        known = queries.people.identity(session, identity.issuer, identity.subject)
+        known = queries.signing_in.identity(session, identity.issuer, identity.subject)
         if known and known.user_id == user.id:
             return
         if known:

@@ -168,7 +168,7 @@ def invite(db: Database, *, slug: str, who: str, principal: Principal, now: date
     """
     who = names.without_controls(who)
     with _own_team(db, slug, principal, now, teams_of_several=True) as (session, competition, team):
-        invited = queries.teams.student_named(session, competition.course_id, names.key_of(who), who.lower())
+        invited = queries.people.student_named(session, competition.course_id, names.key_of(who), who.lower())
         if invited is None:
             raise NotFound(
                 what=say("student of this course with the name or address “{name}”", name=names.printable(who)),

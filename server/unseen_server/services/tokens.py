@@ -77,7 +77,7 @@ def own_tokens(db: Database, user_id: int) -> list[OwnToken]:
     with db.read() as session:
         return [
             OwnToken(t.id, t.name, t.prefix, t.scope, t.created_at, t.last_used_at, t.expires_at)
-            for t in queries.people.tokens_of(session, user_id)
+            for t in queries.signing_in.tokens_of(session, user_id)
         ]
 
 
@@ -97,7 +97,7 @@ def revoke_token(db: Database, token_id: int, *, user_id: int, actor: str, now: 
 def principal_of_token(db: Database, token: str, now: datetime) -> Principal:
     """Raises NotSignedIn for a token that is unknown, revoked or expired, or whose owner is disabled."""
     with db.read() as session:
-        found = queries.people.token_with_digest(session, digest_of(token))
+        found = queries.signing_in.token_with_digest(session, digest_of(token))
         if found is None:
             raise NotSignedIn()
         row, user = found

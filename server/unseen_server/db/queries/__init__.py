@@ -3,13 +3,37 @@
 audit         who did what
 boards        who stands where, and what the reveal ranks
 competitions  competitions with their keys, pages, files, baselines and announcements
+courses       courses, by what they are called by
 extensions    what was granted to one student
-people        who there is: people, their roles, sessions, tokens and links, and what they uploaded but did not confirm
+people        who there is: people, their roles in courses, and what they uploaded but did not confirm
 received      submissions as the staff see them: found, filtered, counted
+signing_in    how people get in: sessions, tokens, links, single sign-on, failed attempts
 submissions   submissions, their scores, and what counts against a limit
 teams         teams, their members and invitations
 """
 
-from unseen_server.db.queries import audit, boards, competitions, extensions, people, received, submissions, teams
+from unseen_server.db.queries import (
+    audit,
+    boards,
+    competitions,
+    courses,
+    extensions,
+    people,
+    received,
+    signing_in,
+    submissions,
+    teams,
+)
 
-__all__ = ["audit", "boards", "competitions", "extensions", "people", "received", "submissions", "teams"]
+__all__ = [
+    "audit",
+    "boards",
+    "competitions",
+    "courses",
+    "extensions",
+    "people",
+    "received",
+    "signing_in",
+    "submissions",
+    "teams",
+]

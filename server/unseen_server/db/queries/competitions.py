@@ -50,6 +50,12 @@ def answer_key(session: Session, competition_id: int, version: int) -> AnswerKey
     return session.get_one(AnswerKeyVersion, (competition_id, version))
 
 
+def newest_key_version(session: Session, competition_id: int) -> int:
+    return session.scalars(
+        select(func.max(AnswerKeyVersion.version)).where(AnswerKeyVersion.competition_id == competition_id)
+    ).one()
+
+
 def pages_of(session: Session, competition_id: int) -> Sequence[Page]:
     return session.scalars(select(Page).where(Page.competition_id == competition_id)).all()
 

@@ -1,4 +1,4 @@
-"""Who there is: people, their roles, sessions, tokens and links, and what they uploaded but did not confirm."""
+"""Who there is: people, their roles in courses, and what they uploaded but did not confirm."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from unseen_server.db.models import (
     Competition,
     Course,
     Enrolment,
-    FailedSignIn,
     HeldFile,
-    OneTimeLink,
-    SsoIdentity,
     Submission,
     Team,
     TeamMember,
@@ -86,33 +83,6 @@ def enrolment_of(session: Session, course_id: int, user_id: int) -> Enrolment | 
     return session.scalar(select(Enrolment).where(Enrolment.course_id == course_id, Enrolment.user_id == user_id))
 
 
-def token_with_digest(session: Session, digest: str) -> Row[Token, User] | None:
-    return session.execute(select(Token, User).join(User).where(Token.digest == digest)).one_or_none()
-
-
-def tokens_of(session: Session, user_id: int) -> Sequence[Token]:
-    return session.scalars(
-        select(Token).where(Token.user_id == user_id, Token.revoked_at.is_(None)).order_by(Token.id.desc())
-    ).all()
-
-
-def browser_session_with_digest(session: Session, digest: str) -> Row[BrowserSession, User] | None:
-    return session.execute(select(BrowserSession, User).join(User).where(BrowserSession.digest == digest)).one_or_none()
-
-
-def browser_sessions_of(session: Session, user_id: int) -> Sequence[BrowserSession]:
-    return session.scalars(select(BrowserSession).where(BrowserSession.user_id == user_id)).all()
-
-
-def link_with_digest(session: Session, digest: str) -> Row[OneTimeLink, User] | None:
-    return session.execute(
-        select(OneTimeLink, User)
-        .join(User)
-        .where(OneTimeLink.digest == digest)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-
-
 def people_without_password(session: Session, course_id: int) -> Sequence[User]:
     """Everybody in the course who could sign in if they had one."""
     return session.scalars(
@@ -121,31 +91,6 @@ def people_without_password(session: Session, course_id: int) -> Sequence[User]:
         .where(Enrolment.course_id == course_id, User.password_hash.is_(None), User.disabled_at.is_(None))
         .order_by(User.id)
     ).all()
-
-
-def course_with_join_code(session: Session, code: str) -> Course | None:
-    return session.scalar(select(Course).where(Course.join_code == code))
-
-
-def identity(session: Session, issuer: str, subject: str) -> SsoIdentity | None:
-    return session.get(SsoIdentity, (issuer, subject))
-
-
-def identities_of(session: Session, user_id: int) -> Sequence[SsoIdentity]:
-    return session.scalars(select(SsoIdentity).where(SsoIdentity.user_id == user_id)).all()
-
-
-def failed_sign_ins_since(session: Session, subject: str, since: datetime) -> int:
-    counted = select(func.count()).select_from(FailedSignIn)
-    return session.scalar(counted.where(FailedSignIn.subject == subject, FailedSignIn.at > since)) or 0
-
-
-def course_by_slug(session: Session, slug: str) -> Course | None:
-    return session.scalar(select(Course).where(Course.slug == slug))
-
-
-def all_courses(session: Session) -> Sequence[Course]:
-    return session.scalars(select(Course).order_by(Course.slug)).all()
 
 
 def held_file(session: Session, name: str, user_id: int) -> HeldFile | None:
@@ -157,7 +102,7 @@ def held_files_of(session: Session, user_id: int) -> Sequence[int]:
     return session.scalars(select(HeldFile.id).where(HeldFile.user_id == user_id).order_by(HeldFile.id.desc())).all()
 
 
-def people_of_course(session: Session, course_id: int, text: str, key: str) -> Sequence[User]:
+def people_known_as(session: Session, course_id: int, text: str, key: str) -> Sequence[User]:
     """Whoever of the course has this user name (by its key); else this e-mail address, student id or display name."""
     enrolled = select(User).join(Enrolment, Enrolment.user_id == User.id).where(Enrolment.course_id == course_id)
     by_name = session.scalars(enrolled.where(User.username_key == key)).all()
@@ -165,6 +110,21 @@ def people_of_course(session: Session, course_id: int, text: str, key: str) -> S
         return by_name
     meant = or_(User.email == text.lower(), User.student_id == text, User.display_name == text)
     return session.scalars(enrolled.where(meant).order_by(User.id)).all()
+
+
+def student_named(session: Session, course_id: int, username_key: str, email: str) -> User | None:
+    """The student of this course with that name or, where no one has it, with that address."""
+    found = session.scalars(
+        select(User)
+        .join(Enrolment, Enrolment.user_id == User.id)
+        .where(
+            Enrolment.course_id == course_id,
+            Enrolment.role == "student",
+            User.disabled_at.is_(None),
+            or_(User.username_key == username_key, User.email == email),
+        )
+    ).all()
+    return next((user for user in found if user.username_key == username_key), found[0] if found else None)
 
 
 def students_of(session: Session, course_id: int) -> Sequence[User]:
@@ -247,8 +207,3 @@ def other_instructors(session: Session, course_id: int, user_id: int) -> int:
         )
         or 0
     )
-
-
-def locked_course(session: Session, course_id: int) -> Course:
-    """The row, held until the transaction ends: who is on its staff changes one at a time."""
-    return session.scalars(select(Course).where(Course.id == course_id).with_for_update()).one()

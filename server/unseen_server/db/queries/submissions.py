@@ -9,7 +9,6 @@ from sqlalchemy import Row, and_, func, select, true
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import (
-    AnswerKeyVersion,
     Competition,
     PredictionVector,
     PrivateScore,
@@ -101,16 +100,6 @@ def chosen_submissions(session: Session, team_ids: Sequence[int]) -> Sequence[Su
     ).all()
 
 
-def teams_larger_than(session: Session, competition_id: int, size: int) -> int:
-    larger = (
-        select(TeamMember.team_id)
-        .where(TeamMember.competition_id == competition_id)
-        .group_by(TeamMember.team_id)
-        .having(func.count() > size)
-    )
-    return session.scalar(select(func.count()).select_from(larger.subquery())) or 0
-
-
 def rejections_since(session: Session, competition_id: int, user_id: int, since: datetime) -> Sequence[datetime]:
     return session.scalars(
         select(Rejection.at)
@@ -181,12 +170,6 @@ def private_scores_of_team(session: Session, team_id: int, key_version: int) -> 
 
 def submitted_content(session: Session, submission_id: int) -> bytes:
     return session.scalars(select(SubmittedFile.content).where(SubmittedFile.submission_id == submission_id)).one()
-
-
-def newest_key_version(session: Session, competition_id: int) -> int:
-    return session.scalars(
-        select(func.max(AnswerKeyVersion.version)).where(AnswerKeyVersion.competition_id == competition_id)
-    ).one()
 
 
 def submission_ids(session: Session, competition_id: int) -> Sequence[int]:

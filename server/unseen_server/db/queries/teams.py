@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, aliased
 
 from unseen_server.db.models import (
-    Enrolment,
     Team,
     TeamInvitation,
     TeamMember,
@@ -83,21 +82,6 @@ def invitations_to(session: Session, competition_id: int, user_id: int) -> Seque
     ).all()
 
 
-def student_named(session: Session, course_id: int, username_key: str, email: str) -> User | None:
-    """The student of this course with that name or, where no one has it, with that address."""
-    found = session.scalars(
-        select(User)
-        .join(Enrolment, Enrolment.user_id == User.id)
-        .where(
-            Enrolment.course_id == course_id,
-            Enrolment.role == "student",
-            User.disabled_at.is_(None),
-            or_(User.username_key == username_key, User.email == email),
-        )
-    ).all()
-    return next((user for user in found if user.username_key == username_key), found[0] if found else None)
-
-
 def student_team_names(session: Session, competition_id: int) -> Sequence[str]:
     return session.scalars(
         select(Team.name).where(Team.competition_id == competition_id, Team.kind == "student").order_by(Team.name)
@@ -153,3 +137,13 @@ def usernames_by_team(session: Session, competition_id: int) -> dict[str, list[s
     for team, username in rows:
         usernames.setdefault(team, []).append(username)
     return usernames
+
+
+def teams_larger_than(session: Session, competition_id: int, size: int) -> int:
+    larger = (
+        select(TeamMember.team_id)
+        .where(TeamMember.competition_id == competition_id)
+        .group_by(TeamMember.team_id)
+        .having(func.count() > size)
+    )
+    return session.scalar(select(func.count()).select_from(larger.subquery())) or 0

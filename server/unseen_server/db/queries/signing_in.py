@@ -1,0 +1,47 @@
+"""How people get in: browser sessions, tokens, one-time links, single sign-on, and the attempts that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from unseen_server.db.models import BrowserSession, FailedSignIn, OneTimeLink, SsoIdentity, Token, User
+
+
+def browser_session_with_digest(session: Session, digest: str) -> Row[BrowserSession, User] | None:
+    return session.execute(select(BrowserSession, User).join(User).where(BrowserSession.digest == digest)).one_or_none()
+
+
+def token_with_digest(session: Session, digest: str) -> Row[Token, User] | None:
+    return session.execute(select(Token, User).join(User).where(Token.digest == digest)).one_or_none()
+
+
+def tokens_of(session: Session, user_id: int) -> Sequence[Token]:
+    return session.scalars(
+        select(Token).where(Token.user_id == user_id, Token.revoked_at.is_(None)).order_by(Token.id.desc())
+    ).all()
+
+
+def link_with_digest(session: Session, digest: str) -> Row[OneTimeLink, User] | None:
+    return session.execute(
+        select(OneTimeLink, User)
+        .join(User)
+        .where(OneTimeLink.digest == digest)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def identity(session: Session, issuer: str, subject: str) -> SsoIdentity | None:
+    return session.get(SsoIdentity, (issuer, subject))
+
+
+def identities_of(session: Session, user_id: int) -> Sequence[SsoIdentity]:
+    return session.scalars(select(SsoIdentity).where(SsoIdentity.user_id == user_id)).all()
+
+
+def failed_sign_ins_since(session: Session, subject: str, since: datetime) -> int:
+    counted = select(func.count()).select_from(FailedSignIn)
+    return session.scalar(counted.where(FailedSignIn.subject == subject, FailedSignIn.at > since)) or 0
