@@ -15,6 +15,8 @@ from unseen_server.db.session import Database
 from unseen_server.services import competitions, courses, exports, names
 from unseen_server.services.principals import Principal
 
+LONGEST_SEARCH = 200  # characters: a database takes only so many conditions
+
 
 @dataclass(frozen=True)
 class Deed:
@@ -79,7 +81,7 @@ def as_csv(deeds: Deeds) -> str:
 def _found(
     session: Session, course_id: int | None, competition_id: int | None, text: str, offset: int, limit: int | None
 ) -> Deeds:
-    text = names.without_controls(text)
+    text = names.without_controls(text)[:LONGEST_SEARCH]
     rows = queries.audit.audit_entries(
         session, course_id=course_id, competition_id=competition_id, text=text, offset=offset, limit=limit
     )

@@ -12,14 +12,23 @@ from unseen_server.core.sentences import Sentence, say
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
-# Letters and marks that show nothing, though no control characters: fillers, joiners, the empty Braille cell.
-INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u200d\u2800\u3164\uffa0")
+# Who acts in the audit log where nobody in person does.
+RESERVED = frozenset({"server", "visitor"})
+# Letters and marks that show nothing, though no control characters: fillers, joiners, the empty Braille cell,
+# variation selectors.
+INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u200d\u2800\u3164\uffa0").union(
+    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
+_WITHOUT_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE))
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
 def key_of(name: str) -> str:
-    """The form in which names are compared: compatibility characters, letter case and outer spaces do not count."""
-    return unicodedata.normalize("NFKC", name).casefold().strip()
+    """The form in which names are compared: what two that look the same may differ in does not count.
+
+    That is compatibility characters, letter case, what shows nothing, and how much space there is.
+    """
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().translate(_WITHOUT_INVISIBLE).split())
 
 
 def checked_username(name: str) -> str:
@@ -31,6 +40,8 @@ def checked_username(name: str) -> str:
                 name=printable(name),
             )
         )
+    if key_of(name) in RESERVED:
+        raise BadRequest(reason=say("“{name}” stands for this server in its records. Choose another name.", name=name))
     return name
 
 
@@ -47,7 +58,7 @@ def checked_slug(slug: str) -> str:
 
 def checked_email(email: str) -> str:
     email = email.strip().lower()
-    if len(email) > 254 or not EMAIL.fullmatch(email):
+    if len(email) > 254 or not email.isprintable() or not EMAIL.fullmatch(email):
         raise BadRequest(reason=say("“{text}” is not an e-mail address.", text=printable(email)))
     return email
 

@@ -127,7 +127,12 @@ def _free_name(session: Session, identity: Identity) -> str:
     known_as = identity.nickname or (identity.email or "")
     name = re.sub(r"[^A-Za-z0-9._+-]", "", known_as.split("@")[0])[:40].lstrip("._+-") or "student"
     tried = [name, *(f"{name}-{n}" for n in range(2, NAMES_TRIED))]
-    free = (one for one in tried if queries.people.user_by_key(session, names.key_of(one)) is None)
+    keys = {one: names.key_of(one) for one in tried}
+    free = (
+        one
+        for one, key in keys.items()
+        if key not in names.RESERVED and queries.people.user_by_key(session, key) is None
+    )
     return next(free, f"{name}-{secrets.token_hex(4)}")
 
 
