@@ -28,7 +28,10 @@ CATALOGUES = Path(__file__).parent / "translations"
 
 @dataclass(frozen=True)
 class Language:
-    """`code` as in a page's `lang` and in the files of a bundle; patterns in CLDR's letters."""
+    """`code` as in a page's `lang` and in the files of a bundle; patterns in CLDR's letters.
+
+    `between` is what stands between two sentences.
+    """
 
     code: str
     name: str
@@ -36,11 +39,18 @@ class Language:
     day: str
     minute: str
     second: str
+    between: str
 
 
-ENGLISH = Language("en", "English", "en", "y-MM-dd", "y-MM-dd HH:mm", "y-MM-dd HH:mm:ss")
+ENGLISH = Language("en", "English", "en", "y-MM-dd", "y-MM-dd HH:mm", "y-MM-dd HH:mm:ss", " ")
 TAIWAN = Language(
-    "zh-Hant", "繁體中文", "zh_Hant_TW", "y年M月d日（EEEEE）", "y年M月d日（EEEEE）HH:mm", "y年M月d日（EEEEE）HH:mm:ss"
+    "zh-Hant",
+    "繁體中文",
+    "zh_Hant_TW",
+    "y年M月d日（EEEEE）",
+    "y年M月d日（EEEEE）HH:mm",
+    "y年M月d日（EEEEE）HH:mm:ss",
+    "",
 )
 LANGUAGES: Mapping[str, Language] = {language.code: language for language in (ENGLISH, TAIWAN)}
 # Whoever reads any Chinese is better served by this one than by English.
