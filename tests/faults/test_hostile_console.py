@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from tests.installations import COURSE, Build, Installation
-from tests.web.test_pages import PASSWORD, address, browser, hidden
+from tests.visitors import PASSWORD, add, address, browser, hidden, send
 
-from unseen_server.services import class_lists, joining, rosters, sso
+from unseen_server.core.errors import Forbidden, NotSignedIn
+from unseen_server.db.models import AuditEntry, Submission
+from unseen_server.services import class_lists, erasing, joining, people, rosters, sso
 from unseen_server.services.class_lists import BadRoster
 from unseen_server.services.principals import SERVER
 from unseen_server.services.sso import Identity
+from unseen_server.services.submit import submit
 
 
 def test_nobody_but_the_staff_has_a_class_list_read(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,3 +81,48 @@ def test_an_endless_search_of_the_audit_log_is_cut(build: Build) -> None:
     made = build()
     reply = made.client("teacher").get(f"/api/competitions/{made.slug}/audit", query_string={"search": "a " * 5000})
     assert reply.status_code == 200
+
+
+# deleting
+
+
+def take_over(made: Installation, username: str, course: str) -> None:
+    """A student of ours is taken out and then put into another course."""
+    place = {"username": username, "principal": SERVER, "now": made.now}
+    people.take_out(made.db, course=COURSE, **place)
+    people.add(made.db, course=course, **place, display_name="", email="", student_id="", role="student")
+
+
+def test_an_instructor_deletes_no_work_of_another_course(build: Build) -> None:
+    made = build()
+    send(made, made.noisy(2.0), "alice")
+    take_over(made, "alice", "other")
+    with pytest.raises(Forbidden):
+        erasing.erase(made.db, username="alice", principal=made.principal("rival"), now=made.now)
+    assert erasing.erase(made.db, username="alice", principal=SERVER, now=made.now)
+
+
+def test_deleting_a_person_called_like_a_number_leaves_the_numbers_in_the_audit_log(build: Build) -> None:
+    made = build()
+    send(made, made.noisy(2.0), "alice")
+    add(made, "1", "One")
+    erasing.erase(made.db, username="1", principal=SERVER, now=made.now)
+    with made.db.read() as session:
+        assert session.scalars(select(AuditEntry.subject).where(AuditEntry.action == "submission.add")).all() == ["1"]
+
+
+def test_a_file_on_its_way_while_its_sender_is_deleted_is_refused(installation: Installation) -> None:
+    made, alice = installation, installation.principal("alice")
+    send(made, made.noisy(2.0), "alice")
+    erasing.erase(made.db, username="alice", principal=SERVER, now=made.now)
+    with pytest.raises(NotSignedIn):
+        submit(
+            made.db,
+            made.keys,
+            slug=made.slug,
+            principal=alice,
+            upload=made.upload(made.noisy(3.0), message="Alice's best"),
+            received_at=made.now,
+        )
+    with made.db.read() as session:
+        assert session.scalars(select(Submission.message)).all() == [""]

@@ -21,6 +21,8 @@ from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import (
     BrowserSession,
+    Competition,
+    Course,
     Extension,
     FailedSignIn,
     HeldFile,
@@ -37,6 +39,8 @@ from unseen_server.services import accounts, audit, names
 from unseen_server.services.principals import Principal
 
 FILE_NAME = "removed.csv"
+# What these were done to is a number or an address, though somebody may be called the same.
+NUMBERED = ("submission.", "announcement.", "competition.")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def at_stake(db: Database, *, username: str, principal: Principal) -> AtStake:
 def erase(db: Database, *, username: str, principal: Principal, now: datetime) -> str:
     """Delete a person's data for good; returns the name that stands in their place.
 
-    An administrator may do so for anybody, an instructor for a student who is in no other course than theirs.
+    An administrator may do so for anybody, an instructor for a student who is and was in no other course than theirs.
     """
     with db.write() as session:
         user = queries.people.locked_user(session, _erasable(session, username, principal).id)
@@ -98,7 +102,8 @@ def _erasable(session: Session, username: str, principal: Principal) -> User:
     if not principal.is_admin:
         roles = queries.people.roles_of(session, user.id)
         own = [course for _, course in roles if principal.role_in(course.id) == "instructor"]
-        if user.is_admin or len(own) != 1 or len(roles) != 1 or roles[0][0].role != "student":
+        is_student = len(roles) == 1 and roles[0][0].role == "student"
+        if user.is_admin or not own or not is_student or _has_worked_elsewhere(session, user, own[0]):
             raise Forbidden(
                 reason=say(
                     "An instructor can delete the data of a student who is in no other course. "
@@ -108,6 +113,14 @@ def _erasable(session: Session, username: str, principal: Principal) -> User:
     if user.id == principal.user_id:
         raise Conflict(reason=say("You cannot delete yourself. Ask another administrator to do it."))
     return user
+
+
+def _has_worked_elsewhere(session: Session, user: User, course: Course) -> bool:
+    """Whether there are teams of theirs in another course, which they were taken out of since."""
+    homes = [
+        session.get_one(Competition, team.competition_id).course_id for team in queries.teams.teams_of(session, user.id)
+    ]
+    return any(home != course.id for home in homes)
 
 
 class _Called:
@@ -194,7 +207,8 @@ def _forget_mentions(session: Session, user: User, called: _Called, nobody: str)
     for entry in queries.audit.all_audit_entries(session):
         entry.actor = nobody if entry.actor == user.username else entry.actor
         if not entry.action.startswith("baseline."):  # a model may be called like a person
-            entry.subject = called.without(entry.subject, nobody)
+            if not entry.action.startswith(NUMBERED):
+                entry.subject = called.without(entry.subject, nobody)
             entry.details = called.without(entry.details, nobody)
 
 

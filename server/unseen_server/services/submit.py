@@ -23,6 +23,7 @@ from unseen_server.core.errors import (
     DailyLimitReached,
     FileTooLarge,
     KeyReused,
+    NotSignedIn,
     TooManyRejected,
     TotalLimitReached,
     UnsupportedFile,
@@ -31,7 +32,7 @@ from unseen_server.core.predictions import read_predictions
 from unseen_server.core.schedule import ClockTime
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Rejection, Submission
+from unseen_server.db.models import Competition, Rejection, Submission, User
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, entries, names, teams
 from unseen_server.services.entries import Entered, Upload
@@ -106,6 +107,8 @@ def submit(
             competition = queries.competitions.locked_competition(session, competition.id, exclusively=False)
             if competition.key_version != key.version:
                 continue  # the labels were corrected meanwhile: score again
+            if session.get_one(User, principal.user_id).disabled_at:
+                raise NotSignedIn()  # deleted meanwhile: nothing of theirs may be kept any more
             team = queries.teams.locked_team_of(session, competition.id, principal.user_id)
             answer = _first_answer(session, competition, principal, upload)
             if answer:
