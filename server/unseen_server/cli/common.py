@@ -19,8 +19,6 @@ from unseen_server.db.session import Database
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ACTOR = "server"  # who the audit names for what is done on this command line
-
 
 def now() -> datetime:
     return datetime.now(UTC)

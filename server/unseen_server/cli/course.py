@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from unseen_server.cli.common import ACTOR, answer, database, format_option, now, table
-from unseen_server.db import queries
+from unseen_server.cli.common import answer, database, format_option, now, table
 from unseen_server.services import courses
+from unseen_server.services.principals import SERVER
 
 
 @click.group()
@@ -21,8 +21,8 @@ def course() -> None:
 @format_option
 def add(slug: str, title: str, time_zone: str, style: str) -> None:
     """Add a course."""
-    with database() as db, db.write() as session:
-        courses.add_course(session, slug, title=title, time_zone=time_zone, now=now(), actor=ACTOR)
+    with database() as db:
+        courses.new(db, slug=slug, title=title, time_zone=time_zone, principal=SERVER, now=now())
     answer(style, {"slug": slug, "title": title, "time_zone": time_zone}, f"Added the course {slug}.")
 
 
@@ -30,7 +30,7 @@ def add(slug: str, title: str, time_zone: str, style: str) -> None:
 @format_option
 def list_(style: str) -> None:
     """List the courses."""
-    with database() as db, db.read() as session:
-        rows = [(c.slug, c.title, c.time_zone) for c in queries.courses.all_courses(session)]
+    with database() as db:
+        rows = [(c.slug, c.title, c.time_zone) for c in courses.listed(db, principal=SERVER)]
     header = ("slug", "title", "time_zone")
     answer(style, [dict(zip(header, row, strict=True)) for row in rows], table(header, rows))

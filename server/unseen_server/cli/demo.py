@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 
 from unseen_server import resources
-from unseen_server.cli.common import ACTOR, note, now, table
+from unseen_server.cli.common import note, now, table
 from unseen_server.config import Config, write_private
 from unseen_server.core.errors import Busy, Conflict
 from unseen_server.db import migrate
@@ -151,9 +151,8 @@ def _install(config: Config) -> tuple[list[Person], str]:
     config.secret()
     db = Database(config.database_url)
     migrate.upgrade(db)
-    with db.write() as session:
-        title = "Machine learning, a demo"
-        courses.add_course(session, COURSE, title=title, time_zone=TIME_ZONE, now=now(), actor=ACTOR)
+    title = "Machine learning, a demo"
+    courses.new(db, slug=COURSE, title=title, time_zone=TIME_ZONE, principal=SERVER, now=now())
     people = [_add_person(db, *person) for person in PEOPLE]
     code = joining.set_code(db, course=COURSE, principal=SERVER, now=now())
     db.close()
@@ -172,11 +171,11 @@ def _add_person(db: Database, username: str, display_name: str, role: str, stude
             student_id=student_id,
             is_admin=role == "instructor",
             now=now(),
-            actor=ACTOR,
+            actor=SERVER.username,
         )
-        accounts.enrol(session, person, courses.course_named(session, COURSE), role, now=now(), actor=ACTOR)
+        accounts.enrol(session, person, courses.course_named(session, COURSE), role, now=now(), actor=SERVER.username)
     scope = "submit" if role == "student" else "staff"
-    token = tokens.issue_token(db, username, name="demo", scope=scope, actor=ACTOR, now=now())
+    token = tokens.issue_token(db, username, name="demo", scope=scope, actor=SERVER.username, now=now())
     return Person(username, password, token, role)
 
 

@@ -8,13 +8,14 @@ from contextlib import closing
 
 import click
 
-from unseen_server.cli.common import ACTOR, answer, database, format_option, installed, note, now, table
+from unseen_server.cli.common import answer, database, format_option, installed, note, now, table
 from unseen_server.config import Config
 from unseen_server.core.errors import Conflict
 from unseen_server.db import migrate
 from unseen_server.db.session import Database
 from unseen_server.services import accounts, names, passwords
 from unseen_server.services.doctor import examine
+from unseen_server.services.principals import SERVER
 
 
 @click.command()
@@ -37,7 +38,7 @@ def init(admin: str, password_stdin: bool, style: str) -> None:
         config.secret()
         migrate.upgrade(db)
         with db.write() as session:
-            accounts.add_user(session, admin, password=password, is_admin=True, now=now(), actor=ACTOR)
+            accounts.add_user(session, admin, password=password, is_admin=True, now=now(), actor=SERVER.username)
     note(f"Made an installation in {config.home}.")
     shown = None if password_stdin else password
     text = f"user      {admin}" + ("" if password_stdin else f"\npassword  {password}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from unseen_server.cli.common import ACTOR, answer, database, format_option, moment, note, now
-from unseen_server.services import principals, tokens
+from unseen_server.cli.common import answer, database, format_option, moment, note, now
+from unseen_server.services import tokens
+from unseen_server.services.principals import SCOPES, SERVER
 
 
 @click.group()
@@ -15,12 +16,12 @@ def token() -> None:
 
 @token.command("issue")
 @click.argument("name")
-@click.option("--scope", type=click.Choice(principals.SCOPES), default="submit", show_default=True)
+@click.option("--scope", type=click.Choice(SCOPES), default="submit", show_default=True)
 @click.option("--expires", metavar="ISO", help="When it ends, such as 2027-01-31T23:59Z (default: never).")
 @format_option
 def issue(name: str, scope: str, expires: str | None, style: str) -> None:
     """Make a token for the user NAME and print it, alone, this once."""
     with database() as db:
-        made = tokens.issue_token(db, name, scope=scope, expires_at=moment(expires), actor=ACTOR, now=now())
+        made = tokens.issue_token(db, name, scope=scope, expires_at=moment(expires), actor=SERVER.username, now=now())
     answer(style, {"username": name, "scope": scope, "token": made}, made)
     note("It is shown this once. Its owner runs `unseen login` and pastes it.")

@@ -7,12 +7,11 @@ import sys
 
 import click
 
-from unseen_server.cli.common import ACTOR, answer, database, format_option, note, now
+from unseen_server.cli.common import answer, database, format_option, note, now
 from unseen_server.config import Config
 from unseen_server.core.errors import Conflict
-from unseen_server.db import queries
-from unseen_server.services import accounts, courses, links, passwords, principals
-from unseen_server.services.names import key_of
+from unseen_server.services import accounts, links, passwords, people
+from unseen_server.services.principals import SERVER
 
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input instead of making one."
@@ -28,18 +27,18 @@ def user() -> None:
 @click.argument("name")
 @click.option("--course", "course_slug", help="Enrol in this course (default: the only one there is).")
 @click.option("--role", type=click.Choice(accounts.ROLES), default="student", show_default=True)
-@click.option("--email")
-@click.option("--student-id")
-@click.option("--display-name", help="What others see (default: the user name).")
+@click.option("--email", default="")
+@click.option("--student-id", default="")
+@click.option("--display-name", default="", help="What others see (default: the user name).")
 @password_option
 @format_option
 def add(
     name: str,
     course_slug: str | None,
     role: str,
-    email: str | None,
-    student_id: str | None,
-    display_name: str | None,
+    email: str,
+    student_id: str,
+    display_name: str,
     password_stdin: bool,
     style: str,
 ) -> None:
@@ -47,32 +46,23 @@ def add(
 
     Somebody who is there already is enrolled in the further course and keeps their password.
     """
-    with database() as db, db.write() as session:
-        if course_slug:
-            course = courses.course_named(session, course_slug)
-        else:
-            course = courses.only_course(session, now=now(), actor=ACTOR)
-        known = queries.people.user_by_key(session, key_of(name))
-        password = None
-        if known and queries.people.enrolment_of(session, course.id, known.id):
-            raise Conflict(reason=f"{known.username} is in {course.slug} already.")
-        if known is None:
-            password = _password(password_stdin)
-            known = accounts.add_user(
-                session,
-                name,
-                password=password,
-                display_name=display_name,
-                email=email,
-                student_id=student_id,
-                now=now(),
-                actor=ACTOR,
-            )
-        accounts.enrol(session, known, course, role, now=now(), actor=ACTOR)
-    shown = None if password_stdin else password
-    made = {"username": name, "course": course.slug, "role": role, "password": shown}
+    with database() as db:
+        added = people.add(
+            db,
+            course=course_slug,
+            username=name,
+            display_name=display_name,
+            email=email,
+            student_id=student_id,
+            role=role,
+            password=lambda: _password(password_stdin),
+            principal=SERVER,
+            now=now(),
+        )
+    shown = None if password_stdin else added.password
+    made = {"username": name, "course": added.course, "role": role, "password": shown}
     answer(style, made, f"user      {name}" + (f"\npassword  {shown}" if shown else ""))
-    note(f"Added {name} to {course.slug} as {role}.")
+    note(f"Added {name} to {added.course} as {role}.")
 
 
 @user.command("password")
@@ -84,7 +74,7 @@ def password(name: str, password_stdin: bool, style: str) -> None:
     chosen = _password(password_stdin)
     with database() as db, db.write() as session:
         person = accounts.user_named(session, name)
-        passwords.set_password(session, person, chosen, now=now(), actor=ACTOR)
+        passwords.set_password(session, person, chosen, now=now(), actor=SERVER.username)
     shown = None if password_stdin else chosen
     text = f"user      {person.username}" + (f"\npassword  {shown}" if shown else "")
     answer(style, {"username": person.username, "password": shown}, text)
@@ -119,7 +109,7 @@ def reset(name: str, url: str | None, style: str) -> None:
 def disable(name: str) -> None:
     """Keep NAME out: browsers are signed out and tokens revoked at once. What they submitted stays."""
     with database() as db:
-        accounts.disable(db, name, principal=principals.SERVER, now=now())
+        accounts.disable(db, name, principal=SERVER, now=now())
     note(f"{name} is disabled.")
 
 
@@ -128,7 +118,7 @@ def disable(name: str) -> None:
 def enable(name: str) -> None:
     """Let NAME sign in again, with the password they had."""
     with database() as db:
-        accounts.enable(db, name, principal=principals.SERVER, now=now())
+        accounts.enable(db, name, principal=SERVER, now=now())
     note(f"{name} can sign in again. Tokens stay revoked; new ones are made on the account page.")
 
 
@@ -139,7 +129,7 @@ def _print_link(name: str, purpose: links.Purpose, url: str | None, style: str) 
             raise Conflict(
                 reason=f"{person.username} has a password already. `unseen-server user reset NAME` makes another link."
             )
-        secret = links.issue(session, person, purpose, now=now(), actor=ACTOR)
+        secret = links.issue(session, person, purpose, now=now(), actor=SERVER.username)
     address = f"{(url or Config.from_environment().address).rstrip('/')}/welcome/{secret}"
     answer(style, {"username": person.username, "purpose": purpose, "url": address}, address)
     note("It is shown this once. Whoever opens it chooses the password, so give it to nobody else.")

@@ -129,12 +129,14 @@ def change(db: Database, *, course: str, title: str, time_zone: str, principal: 
         )
 
 
-def only_course(session: Session, *, now: datetime, actor: str) -> Course:
-    """The course meant where none is named: the only one there is, made on the spot in a new installation."""
+def meant(session: Session, slug: str | None, principal: Principal, now: datetime) -> Course:
+    """The course of that name or, where none is named, the only one there is, made on the spot where there is none."""
+    if slug:
+        return course_named(session, slug)
     known = queries.courses.all_courses(session)
     if len(known) > 1:
         slugs = ", ".join(course.slug for course in known)
         raise BadRequest(reason=say("Say which course: --course with one of {slugs}.", slugs=slugs))
     if known:
         return known[0]
-    return add_course(session, "course", title="Course", time_zone="UTC", now=now, actor=actor)
+    return add_course(session, "course", title="Course", time_zone="UTC", now=now, actor=principal.username)

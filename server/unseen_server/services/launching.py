@@ -33,11 +33,7 @@ def create(
     """Bring a bundle in as a draft, all of it or nothing; the audit says from what it was made."""
     settings, key = bundle.settings, bundle.key
     with db.write() as session:
-        home = (
-            courses.course_named(session, course)
-            if course
-            else courses.only_course(session, now=now, actor=principal.username)
-        )
+        home = courses.meant(session, course, principal, now)
         principal.need_instructor(home)
         if queries.competitions.competition_with_course(session, settings.slug):
             raise Conflict(

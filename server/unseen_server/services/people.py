@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -124,10 +125,18 @@ def _is_last_instructor(session: Session, course: Course, enrolment: Enrolment) 
 # changing
 
 
+@dataclass(frozen=True)
+class Added:
+    """The course somebody is in now, and the password they got where they are new and one was made for them."""
+
+    course: str
+    password: str | None
+
+
 def add(
     db: Database,
     *,
-    course: str,
+    course: str | None,
     username: str,
     display_name: str,
     email: str,
@@ -135,13 +144,18 @@ def add(
     role: str,
     principal: Principal,
     now: datetime,
-) -> None:
-    """Enrol somebody, who is added where nobody has this user name yet. Only an instructor adds staff."""
+    password: Callable[[], str] | None = None,
+) -> Added:
+    """Enrol somebody, who is added where nobody has this user name yet. Only an instructor adds staff.
+
+    `password` is asked for one where the person is new.
+    """
     with db.write() as session:
-        target = courses.staffed(session, course, principal)
+        target = courses.meant(session, course, principal, now)
+        principal.need_staff(target)
         if role != "student":
             principal.need_instructor(target)
-        user = queries.people.user_by_key(session, names.key_of(username))
+        user, chosen = queries.people.user_by_key(session, names.key_of(username)), None
         if user and queries.people.enrolment_of(session, target.id, user.id):
             raise Conflict(reason=say("{name} is in this course already.", name=user.username))
         if user and email and user.email != names.checked_email(email):
@@ -149,9 +163,11 @@ def add(
                 reason=say("There is another “{name}”, with another address. Choose another name.", name=user.username)
             )
         if user is None:
+            chosen = password() if password else None
             user = accounts.add_user(
                 session,
                 username,
+                password=chosen,
                 display_name=display_name or None,
                 email=email or None,
                 student_id=student_id or None,
@@ -159,6 +175,7 @@ def add(
                 actor=principal.username,
             )
         accounts.enrol(session, user, target, role, now=now, actor=principal.username)
+        return Added(target.slug, chosen)
 
 
 def change_role(db: Database, *, course: str, username: str, role: str, principal: Principal, now: datetime) -> None:

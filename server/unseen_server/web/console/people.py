@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -29,7 +30,7 @@ def listing(course: str) -> AnyResponse:
 
 @blueprint.post("/people")
 def add(course: str) -> AnyResponse:
-    typed = {name: request.form.get(name, "").strip() for name in FIELDS}
+    typed: dict[str, Any] = {name: request.form.get(name, "").strip() for name in FIELDS}
     role = request.form.get("role", "student")
     try:
         people.add(parts().db, course=course, role=role, **typed, principal=signed_in(), now=now())
