@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 from tests.installations import Installation
-from tests.web.test_pages import PASSWORD, address
+from tests.visitors import PASSWORD, address
 from werkzeug.serving import make_server
 
 Open = Callable[..., Page]

@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from flask import Flask
@@ -153,6 +154,10 @@ class Installation:
 
     def principal(self, username: str) -> Principal:
         return tokens.principal_of_token(self.db, self.token(username), self.now)
+
+    def asking(self, username: str = "teacher") -> dict[str, Any]:
+        """What services about the competition want to know, asked by this user now."""
+        return {"slug": self.slug, "principal": self.principal(username), "now": self.now}
 
     def client(self, username: str | None = None) -> FlaskClient:
         """An HTTP client of the application, signed in with a token of this user."""

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 from tests.installations import Installation
-from tests.web.test_pages import send
+from tests.visitors import send
 
 from unseen_server.db import migrate
 from unseen_server.db.models import Base

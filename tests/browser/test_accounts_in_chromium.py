@@ -13,7 +13,7 @@ from tests.browsing import Open, Site, accessibility_faults, answering, sign_in
 from tests.identity_provider import Provider, running_provider
 from tests.installations import COURSE, Build, Installation
 from tests.services.test_links import issued, person
-from tests.web.test_pages import PASSWORD, add
+from tests.visitors import PASSWORD, add
 
 from unseen_server.config import SingleSignOn
 from unseen_server.services import joining

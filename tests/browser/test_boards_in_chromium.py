@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from tests.browser.test_pages_in_chromium import REFRESH, send_noisy
 from tests.browsing import Open, Site, accessibility_faults, sign_in
 from tests.crowd import gather
-from tests.web.test_pages import add, place_baseline
+from tests.visitors import add, place_baseline
 
 from unseen_server.db.models import Team, User
 from unseen_server.services import reveal

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 from tests.browsing import Open, Site, accessibility_faults, sign_in
-from tests.web.test_pages import add, send
+from tests.visitors import add, send
 
 CONSOLE = "/console/competitions/lecture"
 STEP = 4_100  # milliseconds: a little more than the pause that is chosen at first

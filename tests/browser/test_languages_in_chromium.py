@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.browsing import Open, Site, sign_in
-from tests.web.test_pages import add, send
+from tests.visitors import add, send
 
 
 def test_the_switch_leads_back_to_the_search_it_stood_under(site: Site, open_page: Open) -> None:

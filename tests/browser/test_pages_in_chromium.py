@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.browsing import Open, Site, sign_in
 from tests.installations import Server
-from tests.web.test_pages import OWN_PAGES, add, address, send
+from tests.visitors import OWN_PAGES, add, address, send
 
 from unseen_server.services import reveal
 from unseen_server.services.principals import SERVER

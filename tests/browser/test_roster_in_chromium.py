@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 from tests.browsing import Open, Site, accessibility_faults, sign_in
 from tests.installations import COURSE
-from tests.web.test_pages import add
+from tests.visitors import add
 
 HERE = f"/console/courses/{COURSE}"
 GOOD = "學號,姓名,電子郵件\nB09901001,王小明,ming@ntu.edu.tw\nB09901002,林怡君,lin@ntu.edu.tw\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 from tests.browsing import Open, Site, accessibility_faults, sign_in
-from tests.web.test_pages import OWN_PAGES, add, address, send
+from tests.visitors import OWN_PAGES, add, address, send
 
 PHONE = {"width": 390, "height": 844}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 from tests.browsing import Open, Site, accessibility_faults
 from tests.installations import COURSE, labelled_rows
-from tests.web.test_pages import PASSWORD, add, place_baseline, send
+from tests.visitors import PASSWORD, add, place_baseline, send
 
 MOST_TABS = 120
 # What has the focus, as its label says it.

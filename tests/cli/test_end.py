@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli.test_commands import Run, run  # noqa: F401 - a fixture
 from tests.installations import Build, Installation
-from tests.web.test_pages import send
+from tests.visitors import send
 
 
 @pytest.fixture

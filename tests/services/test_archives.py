@@ -15,7 +15,7 @@ from sqlalchemy import select
 from tests.installations import NOON, Installation
 from tests.services.test_end import choose
 from tests.services.test_submit import send
-from tests.web.test_pages import place_baseline
+from tests.visitors import place_baseline
 
 from unseen_server.core.errors import BadRequest, StaffOnly
 from unseen_server.db.models import AuditEntry, User

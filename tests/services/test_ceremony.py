@@ -8,7 +8,7 @@ import pytest
 from tests.installations import NOON, Installation
 from tests.services.test_end import board, choose
 from tests.services.test_submit import send
-from tests.web.test_pages import place_baseline
+from tests.visitors import place_baseline
 
 from unseen_server.core.errors import StaffOnly, WrongPhase
 from unseen_server.db.models import Extension

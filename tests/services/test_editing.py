@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from tests.installations import NOON, Build, Installation
-from tests.web.test_pages import send
+from tests.visitors import send
 
 from unseen_server.core.errors import BadRequest, Conflict, NotFound, StaffOnly
 from unseen_server.db.models import AuditEntry, Competition, Submission
@@ -17,24 +17,20 @@ from unseen_server.services import authoring, competitions, editing, finals, lau
 from unseen_server.services.editing import Plan, Settings
 
 
-def place(made: Installation, who: str = "teacher") -> dict[str, Any]:
-    return {"slug": made.slug, "principal": made.principal(who), "now": made.now}
-
-
 def current(made: Installation) -> Settings:
-    return editing.editable(made.db, **place(made)).settings
+    return editing.editable(made.db, **made.asking()).settings
 
 
 def save(made: Installation, **changed: Any) -> Plan:
     there = current(made)
-    return editing.save(made.db, wanted=dataclasses.replace(there, **changed), stamp=there.stamp, **place(made))
+    return editing.save(made.db, wanted=dataclasses.replace(there, **changed), stamp=there.stamp, **made.asking())
 
 
 def told(made: Installation, **changed: Any) -> list[str]:
     """What the page says would follow."""
     there = current(made)
     wanted = dataclasses.replace(there, **changed)
-    return [str(each) for each in editing.plan(made.db, wanted=wanted, stamp=there.stamp, **place(made)).consequences]
+    return [str(each) for each in editing.plan(made.db, wanted=wanted, stamp=there.stamp, **made.asking()).consequences]
 
 
 def audited(made: Installation, action: str) -> list[dict[str, Any]]:
@@ -46,7 +42,7 @@ def test_settings_change_at_once_and_the_audit_keeps_old_and_new(installation: I
     before = installation.client().get(f"/competitions/{installation.slug}/leaderboard").headers["ETag"]
     later = installation.bundle.settings.deadline + timedelta(days=1)
     save(installation, title="Talks", daily_limit=2, deadline=later, total_limit=9)
-    shown = competitions.shown(installation.db, **place(installation))
+    shown = competitions.shown(installation.db, **installation.asking())
     assert (shown.title, shown.daily_limit, shown.total_limit, shown.deadline) == ("Talks", 2, 9, later)
     assert audited(installation, "competition.edit") == [
         {
@@ -83,7 +79,7 @@ def test_a_form_that_somebody_overtook_is_refused(installation: Installation) ->
             installation.db,
             wanted=dataclasses.replace(there, title="Talks"),
             stamp=there.stamp,
-            **place(installation),
+            **installation.asking(),
         )
     assert current(installation).title == "Lectures"
 
@@ -108,10 +104,10 @@ def test_what_no_competition_can_have_is_refused(build: Build, wrong: dict[str, 
 
 def test_what_is_settled_cannot_change_any_more(build: Build) -> None:
     made = build(launched=False)
-    assert editing.editable(made.db, **place(made)).settled == frozenset()
+    assert editing.editable(made.db, **made.asking()).settled == frozenset()
     save(made, time_zone="UTC", release="full", starts_at=NOON + timedelta(days=1))
     save(made, time_zone="Asia/Taipei", release="rounded", starts_at=None)
-    launching.launch(made.db, at=None, **place(made))
+    launching.launch(made.db, at=None, **made.asking())
     with pytest.raises(Conflict, match="settled"):
         save(made, starts_at=NOON + timedelta(hours=1))
     save(made, release="full")
@@ -133,7 +129,7 @@ def test_after_the_reveal_only_what_the_result_does_not_depend_on_can_change(bui
 
 def test_a_launched_competition_keeps_a_time_at_which_it_opens(build: Build) -> None:
     made = build(launched=False)
-    launching.launch(made.db, at="2026-11-25 09:00", **place(made))
+    launching.launch(made.db, at="2026-11-25 09:00", **made.asking())
     with pytest.raises(BadRequest, match="needs a time"):
         save(made, starts_at=None)
     save(made, starts_at=NOON + timedelta(days=3))
@@ -152,7 +148,7 @@ def test_a_moved_deadline_says_what_will_happen(build: Build) -> None:
     made.pass_deadline()
     assert "opens again" in told(made, deadline=at(made, days=1))[0]
     launching_again = build()
-    launching.close(launching_again.db, **place(launching_again))
+    launching.close(launching_again.db, **launching_again.asking())
     assert "closed by hand" in told(launching_again, deadline=at(launching_again, days=30))[0]
 
 
@@ -160,9 +156,9 @@ def test_a_deadline_moved_into_the_past_closes_and_a_later_one_opens_again(build
     made = build()
     made.now += timedelta(days=2)
     save(made, deadline=at(made, hours=-1))
-    assert competitions.shown(made.db, **place(made)).phase == "closed"
+    assert competitions.shown(made.db, **made.asking()).phase == "closed"
     save(made, deadline=at(made, hours=1))
-    assert competitions.shown(made.db, **place(made)).phase == "open"
+    assert competitions.shown(made.db, **made.asking()).phase == "open"
 
 
 def test_a_limit_below_what_was_used_counts_the_teams_it_stops(installation: Installation) -> None:
@@ -180,7 +176,7 @@ def test_a_limit_below_what_was_used_counts_the_teams_it_stops(installation: Ins
 def test_fewer_final_submissions_let_teams_choose_again(installation: Installation) -> None:
     for spread in (3.0, 4.0):
         send(installation, installation.noisy(spread))
-    finals.choose(installation.db, refs=[1, 2], **place(installation, "alice"))
+    finals.choose(installation.db, refs=[1, 2], **installation.asking("alice"))
     assert "have to choose again: 1" in told(installation, final_submissions=1)[0]
     save(installation, final_submissions=1)
     with installation.db.read() as session:
@@ -191,9 +187,9 @@ def test_only_an_instructor_of_the_course_changes_settings_and_pages(build: Buil
     made = build()
     for who in ("alice", "rival"):
         with pytest.raises(StaffOnly):
-            editing.editable(made.db, **place(made, who))
+            editing.editable(made.db, **made.asking(who))
         with pytest.raises(StaffOnly):
-            editing.save(made.db, wanted=current(made), stamp=current(made).stamp, **place(made, who))
+            editing.save(made.db, wanted=current(made), stamp=current(made).stamp, **made.asking(who))
         with pytest.raises(StaffOnly):
             write(made, "x", who=who)
 
@@ -203,12 +199,12 @@ def test_only_an_instructor_of_the_course_changes_settings_and_pages(build: Buil
 
 def write(made: Installation, markdown: str, language: str = "en", who: str = "teacher", stamp: str = "") -> None:
     which: dict[str, Any] = {"name": "rules", "language": language}
-    stamp = stamp or authoring.page(made.db, **which, **place(made, who)).stamp
-    authoring.save_page(made.db, markdown=markdown, stamp=stamp, **which, **place(made, who))
+    stamp = stamp or authoring.page(made.db, **which, **made.asking(who)).stamp
+    authoring.save_page(made.db, markdown=markdown, stamp=stamp, **which, **made.asking(who))
 
 
 def rules(made: Installation, language: str = "en") -> str:
-    return competitions.shown(made.db, language=language, **place(made)).rules
+    return competitions.shown(made.db, language=language, **made.asking()).rules
 
 
 def test_a_page_is_written_changed_and_taken_away(installation: Installation) -> None:
@@ -225,7 +221,7 @@ def test_a_page_is_written_changed_and_taken_away(installation: Installation) ->
 
 def test_a_page_that_somebody_overtook_is_refused(build: Build) -> None:
     made = build()
-    stamp = authoring.page(made.db, name="rules", language="en", **place(made)).stamp
+    stamp = authoring.page(made.db, name="rules", language="en", **made.asking()).stamp
     write(made, "First.")
     with pytest.raises(Conflict, match="Somebody changed this"):
         write(made, "Second.", stamp=stamp)
@@ -234,11 +230,11 @@ def test_a_page_that_somebody_overtook_is_refused(build: Build) -> None:
 
 def test_there_are_three_pages_in_the_languages_of_the_site(build: Build) -> None:
     made = build()
-    listed = [(each.name, each.language) for each in authoring.pages(made.db, **place(made))]
+    listed = [(each.name, each.language) for each in authoring.pages(made.db, **made.asking())]
     assert listed == [(name, code) for name in ("overview", "rules", "data") for code in ("en", "zh-Hant")]
     for name, code in (("rules", "xx"), ("solution", "en")):
         with pytest.raises(NotFound):
-            authoring.page(made.db, name=name, language=code, **place(made))
+            authoring.page(made.db, name=name, language=code, **made.asking())
 
 
 @pytest.mark.parametrize("text", ["x" * (authoring.LONGEST_PAGE + 1), "a\0b"])

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text
 from tests.installations import COURSE, Installation
-from tests.web.test_pages import add, send
+from tests.visitors import add, send
 
 from unseen_server.core.errors import BadRequest, Conflict, Forbidden, NotFound, NotSignedIn, StaffOnly, WrongPassword
 from unseen_server.db.models import AuditEntry, Base, Competition, PrivateScore, SubmittedFile

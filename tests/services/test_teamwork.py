@@ -34,12 +34,8 @@ from unseen_server.services.submit import Receipt, submit
 from unseen_server.services.teamwork import OwnTeam
 
 
-def place(made: Installation, who: str) -> dict[str, Any]:
-    return {"slug": made.slug, "principal": made.principal(who), "now": made.now}
-
-
 def team_of(made: Installation, who: str) -> OwnTeam:
-    return teamwork.own_team(made.db, **place(made, who))
+    return teamwork.own_team(made.db, **made.asking(who))
 
 
 def team_id(made: Installation, who: str) -> int:
@@ -56,11 +52,11 @@ def send(made: Installation, who: str, spread: float = 5.0, seed: int = 0, key: 
 
 
 def invite(made: Installation, by: str, who: str) -> str:
-    return teamwork.invite(made.db, who=who, **place(made, by))
+    return teamwork.invite(made.db, who=who, **made.asking(by))
 
 
 def accept(made: Installation, who: str, host: str) -> None:
-    teamwork.accept(made.db, team_id=team_id(made, host), **place(made, who))
+    teamwork.accept(made.db, team_id=team_id(made, host), **made.asking(who))
 
 
 def join(made: Installation, host: str, guest: str) -> None:
@@ -93,7 +89,7 @@ def test_an_invited_student_joins_with_what_they_have_submitted(installation: In
     )
     (entry,) = board.entries
     assert (entry.team, entry.rank, entry.entries, entry.score) == ("Alice", 1, 2, receipt.public_score)
-    assert [s.ref for s in submissions.own_submissions(installation.db, limit=9, **place(installation, "bob"))] == [
+    assert [s.ref for s in submissions.own_submissions(installation.db, limit=9, **installation.asking("bob"))] == [
         2,
         1,
     ]
@@ -130,10 +126,10 @@ def test_an_invitation_can_be_declined_or_taken_back_and_is_gone(installation: I
     (invitation,) = team_of(installation, "bob").invitations
     assert (invitation.team, invitation.members, invitation.invited_by) == ("Alice", ["Alice"], "Alice")
     for _ in range(2):
-        teamwork.decline(installation.db, team_id=host, **place(installation, "bob"))
+        teamwork.decline(installation.db, team_id=host, **installation.asking("bob"))
     carol = team_of(installation, "alice").asked[0].user_id
     for _ in range(2):
-        teamwork.take_back(installation.db, user_id=carol, **place(installation, "alice"))
+        teamwork.take_back(installation.db, user_id=carol, **installation.asking("alice"))
     for who in ("bob", "carol"):
         assert team_of(installation, who).invitations == []
         with pytest.raises(NotFound):
@@ -178,7 +174,7 @@ def test_where_everybody_works_alone_nobody_is_invited(build: Build) -> None:
     made = build(largest_team=1)
     with pytest.raises(Conflict, match="works alone"):
         invite(made, "alice", "bob")
-    assert teamwork.rename_own(made.db, name="Solo", **place(made, "alice")) == "Solo"
+    assert teamwork.rename_own(made.db, name="Solo", **made.asking("alice")) == "Solo"
 
 
 def test_a_teams_open_invitations_are_few(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,15 +188,15 @@ def test_a_teams_open_invitations_are_few(build: Build, monkeypatch: pytest.Monk
 def test_a_team_is_renamed_and_no_two_names_look_alike(installation: Installation) -> None:
     send(installation, "bob")
     before = stamp(installation)
-    teamwork.rename_own(installation.db, name=" Gradient Ascent ", **place(installation, "alice"))
+    teamwork.rename_own(installation.db, name=" Gradient Ascent ", **installation.asking("alice"))
     assert team_of(installation, "alice").name == "Gradient Ascent"
     assert stamp(installation) != before
-    teamwork.rename_own(installation.db, name="gradient ascent", **place(installation, "alice"))  # one's own
+    teamwork.rename_own(installation.db, name="gradient ascent", **installation.asking("alice"))  # one's own
     for name in ("ＢＯＢ", "bob "):
         with pytest.raises(Conflict, match="already a team"):
-            teamwork.rename_own(installation.db, name=name, **place(installation, "alice"))
+            teamwork.rename_own(installation.db, name=name, **installation.asking("alice"))
     with pytest.raises(BadRequest):
-        teamwork.rename_own(installation.db, name="\u202eevil", **place(installation, "alice"))
+        teamwork.rename_own(installation.db, name="\u202eevil", **installation.asking("alice"))
 
 
 def stamp(made: Installation) -> str:
@@ -213,10 +209,10 @@ def stamp(made: Installation) -> str:
 def test_a_team_can_be_left_before_its_first_submission(installation: Installation) -> None:
     join(installation, "alice", "bob")
     assert team_of(installation, "bob").may_leave
-    teamwork.leave(installation.db, **place(installation, "bob"))
+    teamwork.leave(installation.db, **installation.asking("bob"))
     assert [member.name for member in team_of(installation, "bob").members] == ["Bob"]
     with pytest.raises(Conflict, match="only member"):
-        teamwork.leave(installation.db, **place(installation, "bob"))
+        teamwork.leave(installation.db, **installation.asking("bob"))
 
 
 def test_nobody_leaves_what_has_submitted(installation: Installation) -> None:
@@ -224,7 +220,7 @@ def test_nobody_leaves_what_has_submitted(installation: Installation) -> None:
     send(installation, "alice")
     assert not team_of(installation, "bob").may_leave
     with pytest.raises(Conflict, match="submitted already"):
-        teamwork.leave(installation.db, **place(installation, "bob"))
+        teamwork.leave(installation.db, **installation.asking("bob"))
 
 
 # the limit rule
@@ -243,7 +239,7 @@ def test_teams_that_have_submitted_more_than_one_could_wait(build: Build) -> Non
         accept(made, "bob", "alice")
     made.now += timedelta(days=1)
     accept(made, "bob", "alice")
-    assert submissions.own_limits(made.db, **place(made, "alice")).used_total == 5
+    assert submissions.own_limits(made.db, **made.asking("alice")).used_total == 5
 
 
 def test_what_either_used_today_the_team_has_used(build: Build) -> None:
@@ -252,7 +248,7 @@ def test_what_either_used_today_the_team_has_used(build: Build) -> None:
     for who in ("alice", "alice", "bob", "bob"):
         send(made, who)
     join(made, "alice", "bob")
-    left = submissions.own_limits(made.db, **place(made, "bob"))
+    left = submissions.own_limits(made.db, **made.asking("bob"))
     assert (left.used_today, left.left_today) == (4, 0)
     with pytest.raises(LimitReached):
         send(made, "bob")
@@ -285,21 +281,21 @@ def test_one_team_is_as_large_and_as_busy_as_one_team_may_be(members: int, submi
 def test_final_submissions_of_both_stay_where_there_is_room(installation: Installation) -> None:
     for who in ("alice", "bob"):
         receipt = send(installation, who)
-        finals.choose(installation.db, refs=[receipt.ref], **place(installation, who))
+        finals.choose(installation.db, refs=[receipt.ref], **installation.asking(who))
     join(installation, "alice", "bob")
-    final = finals.final(installation.db, **place(installation, "alice"))
+    final = finals.final(installation.db, **installation.asking("alice"))
     assert (final.refs, final.chosen) == ([1, 2], True)
 
 
 def test_too_many_final_submissions_are_chosen_again(build: Build) -> None:
     made = build(final_submissions=1)
     for who in ("alice", "bob"):
-        finals.choose(made.db, refs=[send(made, who).ref], **place(made, who))
+        finals.choose(made.db, refs=[send(made, who).ref], **made.asking(who))
     invite(made, "alice", "bob")
-    merged = teamwork.accept(made.db, team_id=team_id(made, "alice"), **place(made, "bob"))
+    merged = teamwork.accept(made.db, team_id=team_id(made, "alice"), **made.asking("bob"))
     assert merged is not None
     assert merged.finals_cleared
-    assert not finals.final(made.db, **place(made, "alice")).chosen
+    assert not finals.final(made.db, **made.asking("alice")).chosen
 
 
 # who and when
@@ -309,15 +305,15 @@ def test_teams_are_for_students_while_the_competition_is_open(build: Build) -> N
     made = build()
     invite(made, "alice", "bob")
     with pytest.raises(Forbidden):
-        teamwork.rename_own(made.db, name="Staff", **place(made, "teacher"))
+        teamwork.rename_own(made.db, name="Staff", **made.asking("teacher"))
     with pytest.raises(Forbidden):
-        teamwork.rename_own(made.db, name="Other", **place(made, "outsider"))
+        teamwork.rename_own(made.db, name="Other", **made.asking("outsider"))
     made.pass_deadline()
     host = team_id(made, "alice")
     for attempt in (
-        lambda: teamwork.accept(made.db, team_id=host, **place(made, "bob")),
-        lambda: teamwork.rename_own(made.db, name="Late", **place(made, "alice")),
-        lambda: teamwork.leave(made.db, **place(made, "alice")),
+        lambda: teamwork.accept(made.db, team_id=host, **made.asking("bob")),
+        lambda: teamwork.rename_own(made.db, name="Late", **made.asking("alice")),
+        lambda: teamwork.leave(made.db, **made.asking("alice")),
     ):
         with pytest.raises(WrongPhase):
             attempt()
@@ -326,9 +322,9 @@ def test_teams_are_for_students_while_the_competition_is_open(build: Build) -> N
 
 def test_every_step_is_in_the_audit_log(installation: Installation) -> None:
     invite(installation, "alice", "carol")
-    teamwork.decline(installation.db, team_id=team_id(installation, "alice"), **place(installation, "carol"))
+    teamwork.decline(installation.db, team_id=team_id(installation, "alice"), **installation.asking("carol"))
     join(installation, "alice", "bob")
-    teamwork.leave(installation.db, **place(installation, "bob"))
+    teamwork.leave(installation.db, **installation.asking("bob"))
     with installation.db.read() as session:
         actions = session.scalars(select(AuditEntry.action).where(AuditEntry.action.like("team.%"))).all()
     assert actions == ["team.invite", "team.decline", "team.invite", "team.merge", "team.leave"]
@@ -435,8 +431,8 @@ def test_two_teams_that_ask_each_other_become_one_whoever_answers_first(installa
     invite(made, "bob", "alice")
     hosts = team_id(made, "alice"), team_id(made, "bob")
     at_once(
-        lambda: teamwork.accept(made.db, team_id=hosts[0], **place(made, "bob")),
-        lambda: teamwork.accept(made.db, team_id=hosts[1], **place(made, "alice")),
+        lambda: teamwork.accept(made.db, team_id=hosts[0], **made.asking("bob")),
+        lambda: teamwork.accept(made.db, team_id=hosts[1], **made.asking("alice")),
     )
     assert count(made, Team) == 1
     assert count(made, TeamMember) == 2
@@ -465,14 +461,14 @@ def _take_a_step(made: Installation, rng: random.Random, who: str, other: str) -
         elif step == "invite":
             invite(made, who, other)
         elif step == "leave":
-            teamwork.leave(made.db, **place(made, who))
+            teamwork.leave(made.db, **made.asking(who))
         else:
-            merged = teamwork.accept(made.db, team_id=team_id(made, other), **place(made, who))
+            merged = teamwork.accept(made.db, team_id=team_id(made, other), **made.asking(who))
             assert merged is None or (merged.members <= 2 and merged.submissions <= 2 * days)
 
 
 def used_today(made: Installation, who: str) -> int:
-    return submissions.own_limits(made.db, **place(made, who)).used_today
+    return submissions.own_limits(made.db, **made.asking(who)).used_today
 
 
 def _nothing_is_out_of_order(session: Session) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from tests.installations import COURSE, SLUG, Installation, labelled_rows, make_folder
-from tests.web.test_pages import hidden
+from tests.visitors import hidden
 
 from unseen_server.db.models import Competition, HeldFile, Rejection, User
 from unseen_server.services import announcements, bundles, extensions, launching, removing, withdrawals
@@ -319,6 +319,17 @@ SUBMISSIONS = (
     ),
 )
 
+TEAMS = (
+    Route("GET", "teams.page", "staff", query={"team": "Alice"}),
+    Route("POST", "teams.rename", "staff", form={"team": "Alice", "name": "Deep Thought", "reason": "a rude name"}),
+    Route(
+        "POST",
+        "teams.merge",
+        "staff",
+        form={"team": "Alice", "other": "Bob", "reason": "they asked for it", "confirm": SLUG, "step": "merge"},
+    ),
+)
+
 EXTENSIONS = (
     Route("GET", "extensions.listing", "staff"),
     Route(
@@ -348,6 +359,7 @@ RESCORING = (
 
 ROUTES: tuple[Route, ...] = (
     *SUBMISSIONS,
+    *TEAMS,
     *EXTENSIONS,
     *RESCORING,
     *LIFE,

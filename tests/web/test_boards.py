@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, text
 from tests.crowd import gather
 from tests.installations import NOON, Build, Installation, install, make_folder, new_sqlite
-from tests.web.test_pages import address, browser, place_baseline, rows_of, send, upload
+from tests.visitors import address, browser, place_baseline, rows_of, send, upload
 
 from unseen_server.config import Config
 from unseen_server.db import queries

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from tests.installations import Build, Installation
 from tests.services.test_rescore import shifted, solution
 from tests.services.test_submit import send
-from tests.web.test_pages import address, browser, hidden
+from tests.visitors import address, browser, hidden
 from werkzeug.test import TestResponse
 
 from unseen_server.core.errors import BadFile, TooManyRejected

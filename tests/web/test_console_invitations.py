@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from tests.installations import COURSE, Build, Installation
 from tests.mail_server import PUBLIC_URL, Mailbox, mailbox, mailing
-from tests.web.test_pages import PASSWORD, add, hidden
+from tests.visitors import PASSWORD, add, hidden
 from werkzeug.test import TestResponse
 
 from unseen_server.services import accounts, passwords, rosters

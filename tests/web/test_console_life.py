@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from tests.installations import COURSE, Build, Installation, labelled_rows
-from tests.web.test_pages import browser, hidden, send
+from tests.visitors import browser, hidden, send
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from tests.installations import COURSE, Build, Installation
-from tests.web.test_pages import browser, hidden, send
+from tests.visitors import browser, hidden, send
 from werkzeug.test import TestResponse
 
 from unseen_server import services

@@ -15,8 +15,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from tests.installations import NOON, SLUG, Installation, install, new_sqlite
+from tests.visitors import add, place_baseline, send
 from tests.web.console_routes import ROUTES, USUAL, Route
-from tests.web.test_pages import add, place_baseline, send
 from werkzeug.test import TestResponse
 
 from unseen_server.config import Config

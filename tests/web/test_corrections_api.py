@@ -7,7 +7,7 @@ import io
 from tests.installations import Build, Installation
 from tests.services.test_rescore import shifted, solution
 from tests.services.test_submit import send
-from tests.web.test_pages import add
+from tests.visitors import add
 
 LECTURE = "/api/competitions/lecture"
 

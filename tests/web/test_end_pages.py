@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from flask.testing import FlaskClient
 from tests.installations import Build, Installation
-from tests.web.test_pages import address, browser, hidden, place_baseline, send
+from tests.visitors import address, browser, hidden, place_baseline, send
 from werkzeug.test import TestResponse
 
 CONSOLE = "/console/competitions/lecture"

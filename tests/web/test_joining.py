@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from tests.installations import COURSE, Build, Installation
 from tests.services.test_links import signs_in
-from tests.web.test_pages import PASSWORD, browser, hidden, sign_in
+from tests.visitors import PASSWORD, browser, hidden, sign_in
 from werkzeug.test import TestResponse
 
 from unseen_server.services import accounts, joining, passwords

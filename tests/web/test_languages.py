@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from tests.core.prediction_files import FILES, Case
 from tests.core.test_predictions import refused
 from tests.installations import NOON, Build
-from tests.web.test_pages import browser, hidden
+from tests.visitors import browser, hidden
 from werkzeug.test import TestResponse
 
 from unseen_server.core import limits, schedule

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from tests.installations import Build, Installation
-from tests.web.test_pages import PASSWORD, add, address, browser, hidden, sign_in
+from tests.visitors import PASSWORD, add, address, browser, hidden, sign_in
 
 from unseen_server.config import Config
 from unseen_server.core.errors import NotFound, NotSignedIn

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from tests.identity_provider import Provider, running_provider
 from tests.installations import Build, Installation, free_port
 from tests.services.test_links import PASSWORD, issued, person, signs_in
-from tests.web.test_pages import add, browser, hidden, sign_in
+from tests.visitors import add, browser, hidden, sign_in
 from werkzeug.test import TestResponse
 
 from unseen_server.config import SingleSignOn

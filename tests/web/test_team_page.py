@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 from tests.installations import Build, Installation
-from tests.web.test_pages import address, browser, hidden, send, sign_in, upload
+from tests.visitors import address, browser, hidden, send, sign_in, upload
 from werkzeug.test import TestResponse
 
 from unseen_server.services import reveal

@@ -12,10 +12,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from tests.installations import COURSE, SLUG, Installation
+from tests.visitors import send
 from tests.web.console_routes import ROUTES, Route
 from tests.web.pseudo import Catalogue, untranslated
 from tests.web.test_console_permissions import CSRF, World, allowed
-from tests.web.test_pages import send
 from werkzeug.test import TestResponse
 
 from unseen_server.services import joining, links, reveal

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from tests.installations import Build, Installation
 from tests.mail_server import PUBLIC_URL, Mailbox, mailbox, mailing
 from tests.services.test_links import issued, person, signs_in
-from tests.web.test_pages import PASSWORD, browser, hidden
+from tests.visitors import PASSWORD, browser, hidden
 from werkzeug.test import TestResponse
 
 from unseen_server.services import accounts, links
