@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -15,8 +15,22 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Team
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, merging, names, teamwork
-from unseen_server.services.merging import Merged
+from unseen_server.services.merging import Merged, Together
 from unseen_server.services.principals import Principal
+
+
+def team_names(db: Database, *, slug: str, principal: Principal, now: datetime) -> Sequence[str]:
+    """The students' teams, for whoever may correct them."""
+    with db.read() as session:
+        competition = competitions.staffed(session, slug, principal, now)
+        return queries.teams.student_team_names(session, competition.id)
+
+
+def propose_merge(db: Database, *, slug: str, team: str, other: str, principal: Principal, now: datetime) -> Together:
+    """What the two would be as one, to be read back first; refused as merging them would be."""
+    with db.read() as session:
+        competition = _correctable(session, slug, principal, now)
+        return merging.together(session, competition, *_two_teams(session, competition, team, other), now)
 
 
 def merge(
@@ -24,9 +38,7 @@ def merge(
 ) -> Merged:
     """Make `other` part of `team`, both given by name; the staff may go beyond the limits that students keep to."""
     with _correcting(db, slug, principal, now) as (session, competition):
-        host, guest = _students_team(session, competition, team), _students_team(session, competition, other)
-        if host.id == guest.id:
-            raise BadRequest(reason=say("Name two different teams."))
+        host, guest = _two_teams(session, competition, team, other)
         why = names.checked_reason(reason)
         return merging.merge(session, competition, host, guest, now=now, actor=principal.username, reason=why)
 
@@ -42,11 +54,24 @@ def rename(db: Database, *, slug: str, team: str, name: str, reason: str, princi
 @contextmanager
 def _correcting(db: Database, slug: str, principal: Principal, now: datetime) -> Iterator[tuple[Session, Competition]]:
     with db.write() as session:
-        competition = competitions.staffed(session, slug, principal, now, locked=True)
-        phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
-        if phase not in (Phase.OPEN, Phase.CLOSED):
-            raise WrongPhase(phase=phase, action=say("changing a team"), needed=Phase.OPEN)
-        yield session, competition
+        yield session, _correctable(session, slug, principal, now, locked=True)
+
+
+def _correctable(
+    session: Session, slug: str, principal: Principal, now: datetime, *, locked: bool = False
+) -> Competition:
+    competition = competitions.staffed(session, slug, principal, now, locked=locked)
+    phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
+    if phase not in (Phase.OPEN, Phase.CLOSED):
+        raise WrongPhase(phase=phase, action=say("changing a team"), needed=Phase.OPEN)
+    return competition
+
+
+def _two_teams(session: Session, competition: Competition, team: str, other: str) -> tuple[Team, Team]:
+    host, guest = _students_team(session, competition, team), _students_team(session, competition, other)
+    if host.id == guest.id:
+        raise BadRequest(reason=say("Name two different teams."))
+    return host, guest
 
 
 def _students_team(session: Session, competition: Competition, name: str) -> Team:

@@ -53,8 +53,13 @@ def guides(scale: Scale | None, scores: Sequence[float]) -> str:
 DAY, TALL = 4, 40  # a day's width and the highest bar, in units of the drawing
 
 
+def width(days: int) -> int:
+    """How wide a drawing of so many days is: a few of them take a part of it, not the whole."""
+    return DAY * max(days, 14)
+
+
 def bars(counts: Sequence[int]) -> str:
-    """An SVG path of one bar for each day, in a drawing DAY times as wide as there are days and TALL high."""
+    """An SVG path of one bar for each day, DAY wide, the highest TALL."""
     most = max(counts, default=0) or 1
     return "".join(
         f"M{DAY * place} {TALL}v{-round(TALL * count / most, 1)}h{DAY - 1}V{TALL}z"

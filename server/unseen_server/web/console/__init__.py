@@ -13,6 +13,7 @@ wizard          a new competition from a table or a folder
 baselines       what students are to beat
 announcements   what stands above its pages
 submissions     every file that was sent: found, downloaded, withdrawn, brought back
+teams           another name for a team of students, or two made one
 extensions      more time or more submissions for one student
 rescoring       corrected answers, looked at before they count
 archives        everything in a zip that needs no server
@@ -43,6 +44,7 @@ from unseen_server.web.console import (
     roster,
     settings,
     submissions,
+    teams,
     wizard,
 )
 from unseen_server.web.context import parts, signed_in
@@ -63,6 +65,7 @@ for _part in (
     baselines,
     announcements,
     submissions,
+    teams,
     extensions,
     rescoring,
     archives,

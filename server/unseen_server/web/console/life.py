@@ -37,7 +37,7 @@ def overview(slug: str) -> str:
         progress=progress,
         report=_report(progress, shown.phase, place),
         bars=charts.bars([count for _, count in progress.by_day]),
-        width=charts.DAY * len(progress.by_day),
+        width=charts.width(len(progress.by_day)),
     )
 
 
