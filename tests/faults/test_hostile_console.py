@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from tests.installations import COURSE, Build, Installation
 from tests.visitors import PASSWORD, add, address, browser, hidden, send
 
-from unseen_server.core.errors import Forbidden, NotSignedIn
+from unseen_server.core.errors import Conflict, Forbidden, NotSignedIn
 from unseen_server.db.models import AuditEntry, Submission
-from unseen_server.services import class_lists, erasing, joining, people, rosters, sso
+from unseen_server.services import class_lists, erasing, joining, people, rosters, sso, teamwork
 from unseen_server.services.class_lists import BadRoster
 from unseen_server.services.principals import SERVER
 from unseen_server.services.sso import Identity
@@ -88,7 +91,7 @@ def test_an_endless_search_of_the_audit_log_is_cut(build: Build) -> None:
 
 def take_over(made: Installation, username: str, course: str) -> None:
     """A student of ours is taken out and then put into another course."""
-    place = {"username": username, "principal": SERVER, "now": made.now}
+    place: dict[str, Any] = {"username": username, "principal": SERVER, "now": made.now}
     people.take_out(made.db, course=COURSE, **place)
     people.add(made.db, course=course, **place, display_name="", email="", student_id="", role="student")
 
@@ -126,3 +129,28 @@ def test_a_file_on_its_way_while_its_sender_is_deleted_is_refused(installation: 
         )
     with made.db.read() as session:
         assert session.scalars(select(Submission.message)).all() == [""]
+
+
+# teams
+
+
+def test_what_was_submitted_as_staff_becomes_no_students(build: Build) -> None:
+    made = build()
+    add(made, "tess", "Tess", "assistant")
+    for who in ("tess", "alice"):
+        send(made, made.noisy(2.0), who)
+    people.change_role(made.db, course=COURSE, username="tess", role="student", principal=SERVER, now=made.now)
+    place: dict[str, Any] = {"slug": made.slug, "now": made.now + timedelta(days=1)}
+    invited = teamwork.invite(made.db, who="tess", principal=made.principal("alice"), **place)
+    (asked,) = teamwork.own_team(made.db, principal=made.principal("tess"), **place).invitations
+    assert (invited, asked.team) == ("Tess", "Alice")
+    with pytest.raises(Conflict, match="as course staff"):
+        teamwork.accept(made.db, team_id=asked.team_id, principal=made.principal("tess"), **place)
+    with pytest.raises(Conflict, match="as course staff"):
+        teamwork.invite(made.db, who="alice", principal=made.principal("tess"), **place)
+
+
+def test_an_issuer_with_a_nul_is_unlinked_from_nobody(installation: Installation) -> None:
+    client = browser(installation)
+    form = {"issuer": "\0", "csrf_token": hidden(client.get("/account").text, "csrf_token")}
+    assert client.post("/account/sso/unlink", data=form).status_code < 500

@@ -110,7 +110,8 @@ def link() -> AnyResponse:
 
 @blueprint.post("/account/sso/unlink")
 def unlink() -> AnyResponse:
-    sso.unlink(parts().db, request.form.get("issuer", ""), principal=in_browser(), now=now())
+    issuer = names.without_controls(request.form.get("issuer", ""))
+    sso.unlink(parts().db, issuer, principal=in_browser(), now=now())
     notice(say("The link is gone. You sign in with your password."))
     return redirect(url_for("pages.account.page"), 303)
 
