@@ -9,13 +9,14 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from unseen_server.core.errors import BadRequest, NotFound, WrongPhase
+from unseen_server.core.merging import Together
 from unseen_server.core.schedule import Phase
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Team
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, merging, names, teamwork
-from unseen_server.services.merging import Merged, Together
+from unseen_server.services.merging import Merged
 from unseen_server.services.principals import Principal
 
 

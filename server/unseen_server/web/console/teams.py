@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.errors import BadRequest, Conflict, NotFound, Refusal
+from unseen_server.core.merging import Together
 from unseen_server.core.sentences import say
 from unseen_server.services import competitions, team_corrections
-from unseen_server.services.merging import Together
 from unseen_server.web.context import asking, parts
 from unseen_server.web.forms import need_typed, notice, page_reply
 
@@ -23,7 +25,7 @@ def page(slug: str) -> AnyResponse:
 @blueprint.post("/rename")
 def rename(slug: str) -> AnyResponse:
     form = request.form
-    wanted = {"team": form.get("team", ""), "name": form.get("name", ""), "reason": form.get("reason", "")}
+    wanted: dict[str, Any] = {name: form.get(name, "") for name in ("team", "name", "reason")}
     try:
         name = team_corrections.rename(parts().db, **wanted, **asking(slug))
     except (BadRequest, Conflict, NotFound) as refusal:
@@ -36,7 +38,7 @@ def rename(slug: str) -> AnyResponse:
 def merge(slug: str) -> AnyResponse:
     """Read back what the two would be as one; merged once `step` says so."""
     form = request.form
-    two = {"team": form.get("team", ""), "other": form.get("other", "")}
+    two: dict[str, Any] = {name: form.get(name, "") for name in ("team", "other")}
     proposed = None
     try:
         proposed = team_corrections.propose_merge(parts().db, **two, **asking(slug))
