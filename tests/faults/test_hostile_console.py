@@ -13,7 +13,8 @@ from tests.visitors import PASSWORD, add, address, browser, hidden, send
 
 from unseen_server.core.errors import Conflict, Forbidden, NotSignedIn
 from unseen_server.db.models import AuditEntry, Submission
-from unseen_server.services import class_lists, erasing, joining, people, rosters, sso, teamwork
+from unseen_server.services import baselines, class_lists, erasing, joining, people, rosters, sso, teamwork
+from unseen_server.services.bundles import DeclaredBaseline
 from unseen_server.services.class_lists import BadRoster
 from unseen_server.services.principals import SERVER
 from unseen_server.services.sso import Identity
@@ -154,3 +155,14 @@ def test_an_issuer_with_a_nul_is_unlinked_from_nobody(installation: Installation
     client = browser(installation)
     form = {"issuer": "\0", "csrf_token": hidden(client.get("/account").text, "csrf_token")}
     assert client.post("/account/sso/unlink", data=form).status_code < 500
+
+
+# files
+
+
+@pytest.mark.parametrize("file_name", ["a\0b.csv", "x" * 400 + ".csv"])
+def test_a_baselines_file_may_be_called_anything(installation: Installation, file_name: str) -> None:
+    made = installation
+    declared = DeclaredBaseline(name="Line", tier="simple", file=file_name)
+    place: dict[str, Any] = {"slug": made.slug, "principal": SERVER, "now": made.now}
+    assert baselines.add(made.db, made.keys, declared=declared, content=made.file(40.0), **place).name == "Line"

@@ -18,7 +18,7 @@ from unseen_server.db.models import Competition, Submission, Team
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, entries, names
 from unseen_server.services.bundles import TIERS, DeclaredBaseline
-from unseen_server.services.entries import Upload
+from unseen_server.services.entries import LONGEST_FILE_NAME, Upload
 from unseen_server.services.keys import KeyRing, LoadedKey
 from unseen_server.services.principals import Principal
 
@@ -122,7 +122,7 @@ def place(
         raise _no_such_tier(declared.tier)
     name = _free_name(session, competition, declared.name)
     points_public, points_private = checked_points(declared.points_public), checked_points(declared.points_private)
-    upload = Upload(content, Path(declared.file).name)
+    upload = Upload(content, names.without_controls(Path(declared.file).name)[-LONGEST_FILE_NAME:])
     predictions = read_predictions(upload.content, upload.file_name, key.expected)
     scores = metrics.score(metrics.metric(competition.metric), key.answers.labels, predictions, key.answers.usage)
     team = Team(

@@ -18,6 +18,8 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateScore, Score, Standing, Submission, Team
 from unseen_server.services import audit, competitions, teams
 
+LONGEST_FILE_NAME = 255
+
 
 @dataclass(frozen=True)
 class Upload:

@@ -35,13 +35,12 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Rejection, Submission, User
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, entries, names, teams
-from unseen_server.services.entries import Entered, Upload
+from unseen_server.services.entries import LONGEST_FILE_NAME, Entered, Upload
 from unseen_server.services.keys import KeyRing, LoadedKey
 from unseen_server.services.principals import Principal
 
 REJECTIONS_WINDOW = timedelta(hours=1)
 LONGEST_MESSAGE = 500
-LONGEST_FILE_NAME = 255
 LONGEST_IDEMPOTENCY_KEY = 200
 
 
