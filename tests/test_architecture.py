@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 from unseen_server.core import errors
+from unseen_server.db import queries
 from unseen_server.services.entries import Entered
 from unseen_server.services.submit import Receipt
 from unseen_server.web.errors import STATUS, status_of
@@ -28,6 +30,15 @@ def all_refusals(above: type[errors.Refusal] = errors.Refusal) -> Iterator[type[
 
 def test_imports_go_downwards_only() -> None:
     assert lint_imports(config_filename=str(TOP / "pyproject.toml")) == 0
+
+
+@pytest.mark.parametrize("module", queries.__all__)
+def test_every_question_to_the_database_is_asked(module: str) -> None:
+    asked = "\n".join(file.read_text(encoding="utf-8") for file in (TOP / "server").rglob("*.py"))
+    questions = inspect.getmembers(getattr(queries, module), inspect.isfunction)
+    own = [name for name, question in questions if question.__module__.endswith(f".{module}") and name[0] != "_"]
+    assert own
+    assert [name for name in own if f"queries.{module}.{name}(" not in asked] == []
 
 
 @pytest.mark.parametrize("refusal", sorted(all_refusals(), key=lambda r: r.__name__), ids=lambda r: r.__name__)
