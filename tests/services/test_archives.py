@@ -19,7 +19,7 @@ from tests.visitors import place_baseline
 
 from unseen_server.core.errors import BadRequest, StaffOnly
 from unseen_server.db.models import AuditEntry, User
-from unseen_server.services import accounts, archives, bundles, exports, standings
+from unseen_server.services import accounts, archives, bundles, exports, folders, standings
 from unseen_server.services.principals import SERVER
 from unseen_server.services.reveal import reveal
 from unseen_server.services.submit import submit
@@ -212,7 +212,7 @@ def test_only_a_new_or_empty_folder_is_written_to(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="already holds something"):
         archives.write([], tmp_path / "new")
     with pytest.raises(BadRequest):
-        archives.check_new(tmp_path / "new" / "index.html")
+        folders.check_new(tmp_path / "new" / "index.html")
 
 
 def test_the_zip_holds_the_same_files(term: Installation) -> None:

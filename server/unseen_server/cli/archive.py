@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from unseen_server.cli.common import database, note, now
-from unseen_server.services import archives
+from unseen_server.services import archives, folders
 from unseen_server.services.principals import SERVER
 from unseen_server.web import archiving, languages
 
@@ -20,7 +20,7 @@ from unseen_server.web import archiving, languages
 @click.option("--language", type=click.Choice(list(languages.LANGUAGES)), default="en", help="Of the pages.")
 def archive(slug: str, folder: Path, pseudonymous: bool, language: str) -> None:
     """Write SLUG into the new or empty folder DIR: pages, boards, grades and files, to be read without a server."""
-    archives.check_new(folder)
+    folders.check_new(folder)
     with database() as db:
         with languages.speaking(language):
             prepared = archives.prepare(

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from unseen_server import storage
-from unseen_server.core.errors import BadRequest
-from unseen_server.core.sentences import say
 from unseen_server.core.splits import AnswerKey
 from unseen_server.db import queries
 from unseen_server.db.models import Competition
@@ -210,15 +208,9 @@ def _uploads(db: Database, archive: Archive, some: Sequence[Received]) -> Iterat
             yield names[ref], to_csv(header, rows).encode()
 
 
-def check_new(folder: Path) -> None:
-    """BadRequest unless nothing would be overwritten there."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadRequest(reason=say("{target} already holds something. Name a new one.", target=folder))
-
-
 def write(written: Iterable[File], folder: Path) -> None:
     """Write the files one by one into a new or empty folder."""
-    check_new(folder)
+    folders.check_new(folder)
     for name, content in written:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)

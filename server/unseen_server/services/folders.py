@@ -57,10 +57,15 @@ def export(db: Database, *, slug: str, principal: Principal, now: datetime) -> d
     return files
 
 
-def write(files: dict[str, bytes], target: Path, slug: str) -> None:
-    """Into a new or empty folder, or into a new file that ends in .zip."""
+def check_new(target: Path) -> None:
+    """BadRequest unless nothing would be overwritten there."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise BadRequest(reason=say("{target} already holds something. Name a new one.", target=target))
+
+
+def write(files: dict[str, bytes], target: Path, slug: str) -> None:
+    """Into a new or empty folder, or into a new file that ends in .zip."""
+    check_new(target)
     if target.suffix.lower() == ".zip":
         target.touch(mode=0o600)
         target.write_bytes(bundles.zipped(files, slug))

@@ -55,7 +55,7 @@ TAIWAN = Language(
 LANGUAGES: Mapping[str, Language] = {language.code: language for language in (ENGLISH, TAIWAN)}
 # Whoever reads any Chinese is better served by this one than by English.
 FAMILIES: Mapping[str, Language] = {"en": ENGLISH, "zh": TAIWAN}
-_spoken_here: ContextVar[Language] = ContextVar("spoken_here", default=ENGLISH)
+_spoken_here: ContextVar[Language | None] = ContextVar("spoken_here", default=None)
 
 # What a value that is a word is called: phases, roles, tiers.
 WORDS = {
@@ -77,9 +77,10 @@ WORDS = {
 
 
 def current() -> Language:
-    """The language of this request; where there is none, the one of `speaking`, else English."""
-    if not has_request_context():
-        return _spoken_here.get()
+    """The language of `speaking`, else of this request; outside of both, English."""
+    spoken = _spoken_here.get()
+    if spoken or not has_request_context():
+        return spoken or ENGLISH
     if "language" not in g:
         g.language = _asked_for()
     language: Language = g.language
@@ -87,11 +88,11 @@ def current() -> Language:
 
 
 @contextmanager
-def speaking(code: str) -> Iterator[Language]:
-    """Say everything in this language meanwhile, outside of a request."""
+def speaking(code: str) -> Iterator[None]:
+    """Say everything in this language meanwhile."""
     token = _spoken_here.set(LANGUAGES[code])
     try:
-        yield _spoken_here.get()
+        yield
     finally:
         _spoken_here.reset(token)
 

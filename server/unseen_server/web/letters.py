@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from flask import copy_current_request_context, g
+from flask import copy_current_request_context
 
 from unseen_server.config import MailServer
 from unseen_server.core.errors import Refusal, Unreachable
@@ -59,7 +58,7 @@ def _server() -> MailServer:
 
 def _letter(link: Link, to: str) -> Letter:
     subject, *paragraphs = _invitation(link) if link.purpose == "invite" else _reset(link)
-    with _language_of(link):
+    with languages.speaking(_language_of(link)):
         text = "\n\n".join(map(languages.tell, paragraphs)) + "\n"
         return Letter(to, languages.tell(subject), text, now())
 
@@ -95,11 +94,7 @@ def _reset(link: Link) -> list[Sentence | str]:
     ]
 
 
-@contextmanager
-def _language_of(link: Link) -> Iterator[None]:
-    asked = languages.current()
-    g.language = languages.LANGUAGES.get(link.language or "", asked)
-    try:
-        yield
-    finally:
-        g.language = asked
+def _language_of(link: Link) -> str:
+    """The holder's own where they have said so; else the one in which the link was asked for."""
+    own = link.language or ""
+    return own if own in languages.LANGUAGES else languages.current().code
