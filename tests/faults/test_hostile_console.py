@@ -88,6 +88,15 @@ def test_an_endless_search_of_the_audit_log_is_cut(build: Build) -> None:
     assert reply.status_code == 200
 
 
+@pytest.mark.parametrize("place", ["teams/merge", "teams/rename"])
+def test_no_team_has_a_nul_in_its_name(installation: Installation, place: str) -> None:
+    client = browser(installation, role="instructor")
+    csrf = hidden(client.get("/account").text, "csrf_token")
+    form = {"team": "a\0b", "other": "\0", "name": "New", "reason": "asked for", "csrf_token": csrf}
+    reply = client.post(f"/console/competitions/{installation.slug}/{place}", data=form)
+    assert 400 <= reply.status_code < 500
+
+
 # deleting
 
 

@@ -19,7 +19,7 @@ RESERVED = frozenset({"server", "visitor"})
 INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u200d\u2800\u3164\uffa0").union(
     map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )
-_WITHOUT_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE))
+_WITHOUT_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE | {"\0"}))  # PostgreSQL cannot even be asked for a NUL
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
