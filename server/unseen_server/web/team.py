@@ -38,7 +38,7 @@ def invite(slug: str) -> AnyResponse:
         name = teamwork.invite(parts().db, who=who, **asking(slug))
     except (Conflict, NotFound) as refusal:
         return _page(slug, refusal, who=who)
-    notice(say("{name} is invited and can answer on this page, which “Competitions” points to.", name=name))
+    notice(say("{name} is invited, finds this under “Competitions”, and answers on the team page.", name=name))
     return _back(slug)
 
 

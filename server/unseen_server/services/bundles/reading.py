@@ -225,7 +225,7 @@ def _check_test(test: Table, key: AnswerKey, problems: Problems) -> None:
     """test.csv holds the ids of the key, each once, and never what is to be predicted."""
     for hidden in (key.target_column, "Usage"):
         if hidden in test.header:
-            said = say("it has the column “{name}”, which must stay hidden.", name=hidden)
+            said = say("it has the column “{name}”, which must stay hidden. Rename it or take it out.", name=hidden)
             problems.add("hidden_column", said, file=test.file)
     ids = find_column(test, key.id_column, problems)
     if ids is None:
