@@ -23,7 +23,8 @@ from unseen_server.services.submit import submit
 
 
 def test_nobody_but_the_staff_has_a_class_list_read(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, read = build(), []
+    made = build()
+    read: list[bytes] = []
     monkeypatch.setattr(class_lists, "read", read.append)
     reply = made.client("outsider").post(f"/api/courses/{COURSE}/roster", data=b"username,name\n" + b"1,2,3\n" * 9)
     assert (reply.status_code, read) == (403, [])
@@ -88,12 +89,14 @@ def test_an_endless_search_of_the_audit_log_is_cut(build: Build) -> None:
     assert reply.status_code == 200
 
 
-@pytest.mark.parametrize("place", ["teams/merge", "teams/rename"])
-def test_no_team_has_a_nul_in_its_name(installation: Installation, place: str) -> None:
+@pytest.mark.parametrize(
+    "place", ["competitions/lecture/teams/merge", "courses/ml/people", "courses/ml/people/%00/link"]
+)
+def test_nobody_has_a_nul_in_their_name(installation: Installation, place: str) -> None:
     client = browser(installation, role="instructor")
     csrf = hidden(client.get("/account").text, "csrf_token")
-    form = {"team": "a\0b", "other": "\0", "name": "New", "reason": "asked for", "csrf_token": csrf}
-    reply = client.post(f"/console/competitions/{installation.slug}/{place}", data=form)
+    form = {"team": "a\0b", "other": "\0", "username": "a\0b", "reason": "asked for", "csrf_token": csrf}
+    reply = client.post(f"/console/{place}", data=form)
     assert 400 <= reply.status_code < 500
 
 
