@@ -93,13 +93,12 @@ def _results(session: Session, competition: Competition) -> _Results:
     teams = queries.teams.teams_by_id(session, competition.id)
     public = [standing for standing, _ in queries.boards.public_board(session, competition.id, direction)]
     shown = {standing.team_id: standing.score for standing in public if standing.score is not None}
-    ranked = [standing.team_id for standing in public if standing.ranked]
     private = {standing.team_id: standing for standing, _, _ in queries.boards.private_board(session, competition.id)}
     return _Results(
         direction=direction,
         teams=teams,
         shown=shown,
-        public_ranks={team_id: rank for rank, team_id in enumerate(ranked, start=1)},
+        public_ranks=reveal.public_ranks(public),
         private=private,
         finals=_finals(session, competition, direction),
         baselines=[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -17,7 +17,7 @@ from unseen_server.core.ranking import Direction
 from unseen_server.core.schedule import Phase
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, PrivateStanding
+from unseen_server.db.models import Competition, PrivateStanding, Standing
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, extensions
 from unseen_server.services.principals import Principal
@@ -88,7 +88,8 @@ def private_standings(session: Session, competition: Competition) -> list[Privat
     """The private board as it is by now, best first; the reveal is what writes it down."""
     direction = metrics.metric(competition.metric).direction
     rows = queries.boards.finalists(session, competition.id, competition.key_version)
-    public_ranks = _public_ranks(session, competition, direction)
+    public = queries.boards.public_board(session, competition.id, direction)
+    ranks = public_ranks(standing for standing, _ in public)
     finalists = [
         _finalist(list(team_rows), competition.final_submissions, direction)
         for _, team_rows in groupby(rows, key=lambda row: row.team_id)
@@ -99,7 +100,7 @@ def private_standings(session: Session, competition: Competition) -> list[Privat
             competition_id=competition.id,
             position=position,
             rank=rank,
-            public_rank=public_ranks.get(finalist.team_id),
+            public_rank=ranks.get(finalist.team_id),
             score=finalist.score,
             submission_id=finalist.sequence,
         )
@@ -128,10 +129,7 @@ def final_rows(rows: Sequence[Any], count: int, direction: Direction) -> list[An
     return [candidate.row for candidate in ranking.default_finals(shown, count, direction)]
 
 
-def _public_ranks(session: Session, competition: Competition, direction: str) -> dict[int, int]:
-    ranked = [
-        standing.team_id
-        for standing, _ in queries.boards.public_board(session, competition.id, direction)
-        if standing.ranked
-    ]
+def public_ranks(standings: Iterable[Standing]) -> dict[int, int]:
+    """The rank of each ranked team, given the public board from the top."""
+    ranked = (standing.team_id for standing in standings if standing.ranked)
     return {team_id: rank for rank, team_id in enumerate(ranked, start=1)}
