@@ -161,28 +161,7 @@ def _labelled_rows(
     table = read_table(file_name, content, problems)
     problems.raise_if_any()
     assert table is not None  # noqa: S101 - or there would have been a problem
-    if target not in table.header:
-        advice = nearest_column(target, table.header)
-        raise BadRequest(
-            reason=say(
-                "The target “{column}” is not a column of {file}. {advice}",
-                column=printable(target),
-                file=file_name,
-                advice=advice,
-            )
-        )
-    if id_column is not None and id_column not in table.header:
-        advice = nearest_column(id_column, table.header)
-        raise BadRequest(
-            reason=say(
-                "The id column “{column}” is not a column of {file}. {advice}",
-                column=printable(id_column),
-                file=file_name,
-                advice=advice,
-            )
-        )
-    if id_column == target:
-        raise BadRequest(reason=say("The id column cannot be the target. Choose another of them."))
+    _check_columns(table, file_name, target, id_column)
     if id_column is not None:
         check_ids(table, id_column, problems)
     labels = np.array(read_numbers(table, target, problems))
@@ -205,6 +184,32 @@ def _labelled_rows(
             )
         )
     return table, labels
+
+
+def _check_columns(table: Table, file_name: str, target: str, id_column: str | None) -> None:
+    """The target and the id column, where one is named, are two columns of the table."""
+    if target not in table.header:
+        advice = nearest_column(target, table.header)
+        raise BadRequest(
+            reason=say(
+                "The target “{column}” is not a column of {file}. {advice}",
+                column=printable(target),
+                file=file_name,
+                advice=advice,
+            )
+        )
+    if id_column is not None and id_column not in table.header:
+        advice = nearest_column(id_column, table.header)
+        raise BadRequest(
+            reason=say(
+                "The id column “{column}” is not a column of {file}. {advice}",
+                column=printable(id_column),
+                file=file_name,
+                advice=advice,
+            )
+        )
+    if id_column == target:
+        raise BadRequest(reason=say("The id column cannot be the target. Choose another of them."))
 
 
 def _content(labelled: Path) -> bytes:
