@@ -9,20 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unseen_server.core.errors import BadRequest
+from unseen_server.core.leak import leak_level, leak_meaning, leak_ratio
 from unseen_server.core.metrics import METRICS
 from unseen_server.core.release import (
     Constants,
     check_release,
     constants,
     constants_of,
-    leak_level,
-    leak_meaning,
-    leak_ratio,
     q125,
     shown,
 )
 
-MSE = Constants(baseline_score=10.0, standard_error=0.5, grid=0.1, n_public=200)
+MSE = Constants(baseline_score=10.0, standard_error=0.5, grid=0.1, eta=0.2, n_public=200)
 SCORES = st.floats(0, 1e12)
 # (metric, R0, SE0): every kind of grid there is
 KINDS = st.one_of(
@@ -33,8 +31,9 @@ KINDS = st.one_of(
 
 
 def released(kind, score):
-    given_constants = constants_of(*kind, n_public=100)
-    score = 1 - score if kind[0] == "r2" else score
+    name, score0, error = kind
+    given_constants = constants_of(METRICS[name], score0, error, n_public=100)
+    score = 1 - score if name == "r2" else score
     return shown("rounded", score, given_constants), given_constants
 
 
@@ -72,15 +71,15 @@ def test_there_is_no_grid_step_for_nothing(x):
 
 def test_the_grid_comes_from_the_noise_of_the_baseline():
     losses = np.array([1.0, 3.0, 5.0, 7.0])
-    given_constants = constants("mse", losses)
+    given_constants = constants(METRICS["mse"], losses)
     assert given_constants.baseline_score == 4.0
     assert given_constants.standard_error == pytest.approx(np.std(losses, ddof=1) / 2)
     assert (given_constants.grid, given_constants.n_public) == (0.2, 4)  # SE0 / 4 = 0.32
 
 
 def test_the_constants_a_competition_keeps_give_the_same_grid_again():
-    c = constants("mse", np.array([1.0, 3.0, 5.0, 7.0]))
-    assert constants_of("mse", c.baseline_score, c.standard_error, c.n_public) == c
+    c = constants(METRICS["mse"], np.array([1.0, 3.0, 5.0, 7.0]))
+    assert constants_of(METRICS["mse"], c.baseline_score, c.standard_error, c.n_public) == c
 
 
 @pytest.mark.parametrize(
@@ -94,18 +93,18 @@ def test_the_constants_a_competition_keeps_give_the_same_grid_again():
     ],
 )
 def test_without_a_standard_error_the_step_is_about_two_significant_digits(metric, losses, score, grid):
-    assert constants(metric, np.array(losses), baseline_score=score).grid == grid
+    assert constants(METRICS[metric], np.array(losses), baseline_score=score).grid == grid
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_means_and_directions_are_those_of_the_metrics(name):
-    c = constants(name, np.array([1.0, 3.0]))
+    c = constants(METRICS[name], np.array([1.0, 3.0]))
     assert (c.standard_error is not None) == METRICS[name].is_mean
     assert c.direction == METRICS[name].direction
 
 
 def test_a_perfect_baseline_leaves_two_significant_digits():
-    c = constants("mse", np.zeros(3))
+    c = constants(METRICS["mse"], np.zeros(3))
     assert [shown("rounded", score, c) for score in (0.0, 0.12345, 98765.0)] == [0.0, 0.12, 99000.0]
 
 
@@ -129,13 +128,13 @@ def test_up_to_the_baseline_the_grid_and_beyond_it_two_digits(score, told):
 
 def test_worse_than_the_baseline_never_shows_as_better_than_it():
     # two digits alone would say 10
-    assert shown("rounded", 10.46, Constants(10.4, 0.5, 0.1, 200)) == 10.4
+    assert shown("rounded", 10.46, Constants(10.4, 0.5, 0.1, 0.2, 200)) == 10.4
     # and 0.94 here, where higher is better
-    assert shown("rounded", 0.9355, constants_of("r2", 0.936, None, 100)) == 0.936
+    assert shown("rounded", 0.9355, constants_of(METRICS["r2"], 0.936, None, 100)) == 0.936
 
 
 def test_near_zero_significant_digits_would_tell_everything_and_the_grid_does_not():
-    c = constants_of("r2", 0.0, None, 100)
+    c = constants_of(METRICS["r2"], 0.0, None, 100)
     assert shown("rounded", -0.0012345, c) == 0.0
     assert shown("rounded", -0.0061, c) == -0.01
     assert shown("rounded", -3.456, c) == -3.5
@@ -147,7 +146,7 @@ def test_full_tells_the_score_itself():
 
 @pytest.mark.parametrize("release", ["full", "rounded"])
 def test_minus_zero_is_never_shown(release):
-    c = constants_of("r2", 0.5, None, 100)
+    c = constants_of(METRICS["r2"], 0.5, None, 100)
     for score in (-0.0, -1e-9):
         assert not (shown(release, score, c) == 0 and math.copysign(1, shown(release, score, c)) < 0)
 
@@ -185,12 +184,13 @@ def test_rounding_moves_a_score_little(kind, score):
     assert abs(told - score) <= max(c.grid * 0.501, abs(score) * 0.0501)
 
 
-def test_the_ladder_is_named_and_comes_later():
-    with pytest.raises(BadRequest, match="ladder release comes later"):
-        check_release("ladder")
-    with pytest.raises(BadRequest, match="Choose one of: full, rounded"):
-        check_release("exact")
-    check_release("rounded")
+def test_a_release_is_offered_where_its_metric_allows_it():
+    check_release("rounded", METRICS["r2"])
+    check_release("ladder", METRICS["mae"])
+    with pytest.raises(BadRequest, match=r"R² is no mean of them\. Choose one of: full, rounded"):
+        check_release("ladder", METRICS["r2"])
+    with pytest.raises(BadRequest, match="Choose one of: full, rounded, ladder"):
+        check_release("exact", METRICS["mse"])
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def excess_after_climbing(release, seed):
     def mse(predictions, rows):
         return float(np.mean((predictions[rows] - y[rows]) ** 2))
 
-    c = constants("mse", (10 - y[public]) ** 2)
+    c = constants(METRICS["mse"], (10 - y[public]) ** 2)
     honest = current = np.clip(10 + 2 * g, 0, 20)
     for _ in range(200):
         candidate = np.clip(current + 2.4 / math.sqrt(200) * rng.standard_normal(600), 0, 20)

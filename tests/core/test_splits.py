@@ -17,8 +17,6 @@ from unseen_server.core.splits import (
     TRAINING,
     USAGE_NAMES,
     AnswerKey,
-    advice,
-    recommended_public_share,
     split,
 )
 
@@ -128,29 +126,3 @@ def test_anyone_can_check_the_opened_text_against_the_seal():
 def test_the_seal_breaks_with_any_id_label_or_usage(other):
     assert other.sealed_hash("s4lt") != KEY.sealed_hash("s4lt")
     assert KEY.sealed_hash("other") != KEY.sealed_hash("s4lt")
-
-
-def test_advice_counts_what_a_team_may_submit():
-    a = advice(309, days=14, daily_limit=5, n_public=154, loss_sd=10.0)
-    assert (a.submissions, a.n_private, a.level) == (70, 155, "red")
-    assert a.leak_ratio == a.worst_case_gap == 70 / 154
-    assert a.honest_optimism == pytest.approx(0.8 * 10 * math.sqrt(2 * math.log(70) / 154))
-    assert a.resolution == pytest.approx(2.49 * 10 / math.sqrt(155))
-    assert advice(309, days=14, daily_limit=5, total_limit=20).submissions == 20
-
-
-def test_advice_warns_of_too_few_public_rows_and_names_a_total_limit_that_helps():
-    a = advice(1000, days=14, daily_limit=5, n_public=300)
-    assert "at least 700 rows" in str(a.warnings[0])
-    assert "total_limit of 30" in str(a.warnings[0])
-    assert advice(1000, days=14, daily_limit=5, n_public=300, total_limit=30).warnings == ()
-
-
-def test_advice_warns_of_a_small_private_part_and_of_a_hopeless_public_one():
-    assert "fewer private rows (30)" in str(advice(100, days=1, daily_limit=1, n_public=70).warnings[0])
-    assert "fewer than 200" in str(advice(100, days=1, daily_limit=1, n_public=70).warnings[1])
-
-
-def test_small_test_sets_keep_more_rows_private():
-    assert [recommended_public_share(n) for n in (4999, 5000)] == [0.3, 0.5]
-    assert advice(1000, days=1, daily_limit=5).n_public == 300

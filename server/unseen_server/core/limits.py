@@ -35,6 +35,12 @@ def quota_days(begin: datetime, end: datetime, time_zone: str) -> int:
     return max(0, (quota_day(end, time_zone) - quota_day(begin, time_zone)).days) + 1
 
 
+def most_submissions(days: int, daily_limit: int, total_limit: int | None) -> int:
+    """How many a team may make in all on so many quota days; at least one."""
+    most = days * daily_limit
+    return max(1, most if total_limit is None else min(most, total_limit))
+
+
 def _clocks_set(after: datetime, until: datetime, place: ZoneInfo) -> datetime | None:
     """The instant in (after, until] at which the zone's offset changes, by bisection; None when it does not."""
     offset = after.astimezone(place).utcoffset()

@@ -59,7 +59,7 @@ class Metric:
 
     `pairs(labels, predictions)` gives the per-row losses; `finish(total, n, labels)` turns their exact sum over n rows
     into the value, and may ask for the labels of those rows. `is_mean` says whether the value is simply the mean of the
-    losses, which paired intervals, the grid and the ladder need.
+    losses, which paired intervals, the grid and the ladder need; `perfect` is the value of a perfect prediction.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Metric:
     is_mean: bool
     pairs: Callable[[Floats, Floats], Pair]
     finish: Callable[[Fraction, int, Callable[[], Floats]], float]
+    perfect: float = 0.0
 
     def losses(self, labels: Floats, predictions: Floats) -> Floats:
         """The loss of each row, (n,), rounded once."""
@@ -143,6 +144,11 @@ def _pairwise_sums(x: Pair) -> list[float]:
     return [*high.tolist(), *low.tolist()]
 
 
+def total(x: Floats) -> float:
+    """The sum of x (n,), added along the fixed tree: the same bits on every machine."""
+    return math.fsum(_plain_pairwise_sums(x))
+
+
 def _plain_pairwise_sums(x: Floats) -> list[float]:
     """The same tree with one rounding at each node, for sums that are needed to fewer digits."""
     while len(x) > _TREE_TOP:
@@ -214,6 +220,6 @@ METRICS: dict[str, Metric] = {
         Metric("mse", "MSE", "lower", True, _squared_errors, _mean),
         Metric("rmse", "RMSE", "lower", False, _squared_errors, _root_of_mean),
         Metric("mae", "MAE", "lower", True, _absolute_errors, _mean),
-        Metric("r2", "R²", "higher", False, _squared_errors, _share_explained),
+        Metric("r2", "R²", "higher", False, _squared_errors, _share_explained, perfect=1.0),
     )
 }

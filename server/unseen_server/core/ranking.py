@@ -48,11 +48,14 @@ def best(scored: Iterable[S], direction: Direction) -> S | None:
 
 
 def default_finals(scored: Iterable[S], count: int, direction: Direction) -> list[S]:
-    """The final submissions of a team that chose none: its best `count`, ties to the earlier.
+    """The final submissions of a team that chose none: its best `count`, ties to the earlier; then those without a
+    score, the earlier first.
 
     The scores must be the *displayed* ones: an order by unrounded scores would tell more than the board does.
     """
-    return in_order(scored, direction)[:count]
+    every = list(scored)
+    unscored = sorted((one for one in every if not _ranks(one)), key=lambda one: one.sequence)
+    return [*in_order(every, direction), *unscored][:count]
 
 
 def board(entrants: Iterable[E], direction: Direction) -> list[tuple[int | None, E]]:

@@ -49,3 +49,26 @@ class Either:
 
     def __str__(self) -> str:
         return " or ".join(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Ranks in a sentence, given as runs from first to last: “2nd to 4th, 6th and 7th”."""
+
+    runs: Sequence[tuple[int, int]]
+
+    @property
+    def said(self) -> list[tuple[int, int]]:
+        """The same with two neighbours named one by one."""
+        return [piece for a, b in self.runs for piece in ([(a, a), (b, b)] if b == a + 1 else [(a, b)])]
+
+    def __str__(self) -> str:
+        *most, last = [_ordinal(a) if a == b else f"{_ordinal(a)} to {_ordinal(b)}" for a, b in self.said]
+        return f"{', '.join(most)} and {last}" if most else last
+
+
+def _ordinal(n: int) -> str:
+    return f"{n}{'th' if n % 100 in (11, 12, 13) else _ENDINGS.get(n % 10, 'th')}"
+
+
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}

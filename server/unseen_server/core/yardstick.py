@@ -12,4 +12,4 @@ def constants(metric: Metric, key: AnswerKey, predictions: Floats) -> Constants:
     """The release's constants under this key, from the predictions (n,) that scores are held against."""
     losses = metric.losses(key.labels, predictions)[key.usage == PUBLIC]
     score = metrics.score(metric, key.labels, predictions, key.usage).public.value
-    return release.constants(metric.name, losses, baseline_score=score)
+    return release.constants(metric, losses, baseline_score=score)

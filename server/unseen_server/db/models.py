@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -217,7 +218,48 @@ class AnswerKeyVersion(Base):
     ids: Mapped[bytes] = mapped_column(LargeBinary)  # UTF-8, joined by newlines
     labels: Mapped[bytes] = mapped_column(LargeBinary)  # float64, little-endian
     usage: Mapped[bytes] = mapped_column(LargeBinary)  # uint8: 0 ignored, 1 public, 2 private
+    # Of a version that no longer counts; the current one's stand in the competition's row.
+    seal: Mapped[str | None] = mapped_column(String(64))
+    seal_salt: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
+
+
+class Yardstick(Base):
+    """What the release is measured by and the ladder starts from: the declared baseline's predictions, or a mean."""
+
+    __tablename__ = "yardsticks"
+
+    competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)  # float64, little-endian, aligned to the key's ids
+
+
+class Chain(Base):
+    """The end of a competition's chain of receipts. Whoever adds a submission holds this row until the commit."""
+
+    __tablename__ = "chains"
+
+    competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"), primary_key=True)
+    head: Mapped[str] = mapped_column(String(64))
+
+
+class RemovedLink(Base):
+    """What stays in the chain of a baseline that was taken off the board."""
+
+    __tablename__ = "removed_links"
+
+    submission_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"), index=True)
+    entry: Mapped[str] = mapped_column(String(64))
+    link: Mapped[str] = mapped_column(String(64))
+
+
+class ReceiptKey(Base):
+    """A public key that receipts of this server were signed with; published for good."""
+
+    __tablename__ = "receipt_keys"
+
+    public_key: Mapped[str] = mapped_column(String(64), primary_key=True)  # Ed25519, hex
+    since: Mapped[datetime]
 
 
 class Page(Base):
@@ -291,6 +333,18 @@ class TeamMember(Base):
     joined_at: Mapped[datetime]
 
 
+class TeamMerge(Base):
+    """Two teams became one after so many submissions; the guest's row is gone, and a replay needs to know of it."""
+
+    __tablename__ = "team_merges"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"), index=True)
+    host_id: Mapped[int]
+    guest_id: Mapped[int]
+    after: Mapped[int]  # the number of the last submission to the competition before it; 0 where there was none
+
+
 class TeamInvitation(Base):
     """A team asks a person, with whatever team they have, to join it; gone once it is answered."""
 
@@ -338,6 +392,8 @@ class Submission(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"))
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    # The team as it was then, which may have become part of another since.
+    entered_as: Mapped[int | None]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     quota_day: Mapped[date]
     slot: Mapped[int]
@@ -354,12 +410,18 @@ class Submission(Base):
     withdrawn_at: Mapped[datetime | None]
     withdrawn_by: Mapped[str | None] = mapped_column(String(64))
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
+    # This link of the competition's chain of receipts; None for what came before there was one.
+    chain: Mapped[str | None] = mapped_column(String(64))
     # The receipt as it was first given; a repeated request gets it again, word for word.
     receipt: Mapped[dict[str, Any] | None]
 
 
 class Score(Base):
-    """The public half: n rows, sum of losses and of squared losses, and what the student was shown."""
+    """The public half: n rows, sum of losses and of squared losses, and what the student was shown.
+
+    `accepted`: the submission can stand on the board; not so where the ladder found no significant improvement, and
+    `shown` repeats what was shown before. `grid` is the step of what is shown, None where it is exact.
+    """
 
     __tablename__ = "scores"
 
@@ -370,6 +432,8 @@ class Score(Base):
     total_squares: Mapped[float]
     value: Mapped[float]
     shown: Mapped[float | None]
+    accepted: Mapped[bool] = mapped_column(server_default=true())
+    grid: Mapped[float | None]
 
 
 class PrivateScore(Base):

@@ -2,6 +2,7 @@
 
 audit         who did what
 boards        who stands where, and what the reveal ranks
+chains        the chained receipts of a competition, and the keys that receipts were signed with
 competitions  competitions with their keys, pages, files, baselines and announcements
 courses       courses, by what they are called by
 extensions    what was granted to one student
@@ -15,6 +16,7 @@ teams         teams, their members and invitations
 from unseen_server.db.queries import (
     audit,
     boards,
+    chains,
     competitions,
     courses,
     extensions,
@@ -28,6 +30,7 @@ from unseen_server.db.queries import (
 __all__ = [
     "audit",
     "boards",
+    "chains",
     "competitions",
     "courses",
     "extensions",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, load_only
 
 from unseen_server.db.models import (
@@ -22,20 +22,23 @@ from unseen_server.db.models import (
     User,
 )
 
+# What a submission can stand by on a board: what was shown of it, but not where that repeats an earlier one's.
+STANDS_BY = case((Score.accepted.is_(True), Score.shown))
+
 Ts = TypeVarTuple("Ts")  # the columns of a question that another one builds on
 
 
 def finalists(
     session: Session, competition_id: int, key_version: int
 ) -> Sequence[Row[int, int, str, bool, float | None, float]]:
-    """Every on-time submission that could count: team, whether it was chosen, what was shown, private score."""
+    """Every on-time submission that could count: team, whether it was chosen, public score to stand by, private one."""
     return session.execute(
         select(
             Submission.id,
             Submission.team_id,
             Team.kind,
             Submission.selected,
-            Score.shown,
+            STANDS_BY.label("shown"),
             PrivateScore.value.label("private_value"),
         )
         .join(Team, Team.id == Submission.team_id)
@@ -51,14 +54,42 @@ def finalists(
     ).all()
 
 
+def metered(
+    session: Session, competition_id: int, key_version: int
+) -> Sequence[Row[int, int, int | None, date, bool, datetime | None, bool, float | None, float, float]]:
+    """Every submission of students' teams with both scores, late and withdrawn ones too, in their order.
+
+    `shown` is what it can stand by on the board.
+    """
+    return session.execute(
+        select(
+            Submission.id,
+            Submission.team_id,
+            Submission.entered_as,
+            Submission.quota_day,
+            Submission.late,
+            Submission.withdrawn_at,
+            Submission.selected,
+            STANDS_BY.label("shown"),
+            Score.value,
+            PrivateScore.value.label("private_value"),
+        )
+        .join(Team, Team.id == Submission.team_id)
+        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .join(PrivateScore, and_(PrivateScore.submission_id == Submission.id, PrivateScore.key_version == key_version))
+        .where(Submission.competition_id == competition_id, Team.kind == "student")
+        .order_by(Submission.id)
+    ).all()
+
+
 def public_places(
     session: Session, competition_id: int, direction: str, limit: int | None = None
-) -> Sequence[Row[int, bool, float | None]]:
+) -> Sequence[Row[int, bool, float | None, int | None]]:
     """The public board without its names.
 
     It reads one standing per team and never a submission, so it costs the same however much was submitted.
     """
-    columns = select(Standing.team_id, Standing.ranked, Standing.score)
+    columns = select(Standing.team_id, Standing.ranked, Standing.score, Standing.submission_id)
     return session.execute(_on_the_public_board(columns, competition_id, direction).limit(limit)).all()
 
 
@@ -74,7 +105,7 @@ def _on_the_public_board(chosen: Select[*Ts], competition_id: int, direction: st
 
 def private_places(
     session: Session, competition_id: int, limit: int | None = None
-) -> Sequence[Row[int, int | None, float, int | None, float | None]]:
+) -> Sequence[Row[int, int | None, float, int | None, float | None, int]]:
     """The private board as the reveal wrote it, with each team's rank and score on the public one."""
     return session.execute(
         select(
@@ -83,6 +114,7 @@ def private_places(
             PrivateStanding.score,
             PrivateStanding.public_rank,
             Standing.score.label("public_score"),
+            PrivateStanding.submission_id,
         )
         .outerjoin(Standing, Standing.team_id == PrivateStanding.team_id)
         .where(PrivateStanding.competition_id == competition_id, _is_a_number(PrivateStanding.score))
@@ -131,13 +163,14 @@ def shown_over_time(
 ) -> Sequence[Row[int, datetime, float | None]]:
     """Every submission of these teams that counts, in order: team, when, and what was shown of its public score."""
     return session.execute(
-        select(Submission.team_id, Submission.submitted_at, Score.shown)
+        select(Submission.team_id, Submission.submitted_at, STANDS_BY.label("shown"))
         .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
         .where(
             Submission.competition_id == competition_id,
             Submission.team_id.in_(team_ids),
             Submission.late.is_(False),
             Submission.withdrawn_at.is_(None),
+            Score.accepted.is_(True),
             _is_a_number(Score.shown),
         )
         .order_by(Submission.id)
@@ -222,12 +255,12 @@ def standings_from_submissions(
 
     Of every team, or of one; late and withdrawn submissions do not count.
     """
-    best_first = (Score.shown if direction == "lower" else -Score.shown).nulls_last()
+    best_first = (STANDS_BY if direction == "lower" else -STANDS_BY).nulls_last()
     ranked = (
         select(
             Submission.team_id,
             Submission.id,
-            Score.shown,
+            STANDS_BY.label("shown"),
             func.count().over(partition_by=Submission.team_id).label("entries"),
             func.row_number()
             .over(partition_by=Submission.team_id, order_by=(best_first, Submission.id))

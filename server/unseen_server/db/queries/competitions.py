@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, and_, func, select
+from sqlalchemy.orm import Session, aliased
 
 from unseen_server.db.models import (
     Announcement,
@@ -23,6 +23,7 @@ from unseen_server.db.models import (
     Submission,
     SubmittedFile,
     Team,
+    Yardstick,
 )
 
 
@@ -54,6 +55,30 @@ def newest_key_version(session: Session, competition_id: int) -> int:
     return session.scalars(
         select(func.max(AnswerKeyVersion.version)).where(AnswerKeyVersion.competition_id == competition_id)
     ).one()
+
+
+def revealed_with_the_same_answers(session: Session, competition: Competition) -> Sequence[Competition]:
+    """Other competitions that were revealed and whose key, in any version, has this one's ids and labels."""
+    own, other = aliased(AnswerKeyVersion), aliased(AnswerKeyVersion)
+    return session.scalars(
+        select(Competition)
+        .join(other, other.competition_id == Competition.id)
+        .join(own, and_(own.ids == other.ids, own.labels == other.labels))
+        .where(
+            Competition.revealed_at.is_not(None),
+            Competition.test_rows == competition.test_rows,
+            Competition.id != competition.id,
+            own.competition_id == competition.id,
+            own.version == competition.key_version,
+        )
+        .distinct()
+        .order_by(Competition.id)
+    ).all()
+
+
+def yardstick(session: Session, competition_id: int) -> bytes | None:
+    """What scores are measured by, float64; None for a competition from before it was kept."""
+    return session.scalar(select(Yardstick.content).where(Yardstick.competition_id == competition_id))
 
 
 def pages_of(session: Session, competition_id: int) -> Sequence[Page]:

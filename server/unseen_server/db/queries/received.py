@@ -41,6 +41,21 @@ def submissions_received(session: Session, wanted: ReceivedWanted, offset: int, 
     return session.execute(rows.order_by(Submission.id.desc()).offset(offset).limit(limit)).all()
 
 
+def files_received(session: Session, competition_id: int) -> Sequence[Row[int, int, str]]:
+    """Number, team and SHA-256 of every submission, late and withdrawn ones and baselines among them, in order."""
+    return session.execute(
+        select(Submission.id, Submission.team_id, Submission.sha256)
+        .where(Submission.competition_id == competition_id)
+        .order_by(Submission.id)
+    ).all()
+
+
+def submissions_with_teams(session: Session, submission_ids: Sequence[int]) -> Sequence[Row[Submission, Team]]:
+    return session.execute(
+        select(Submission, Team).join(Team, Team.id == Submission.team_id).where(Submission.id.in_(submission_ids))
+    ).all()
+
+
 def submissions_received_counted(session: Session, wanted: ReceivedWanted) -> int:
     return session.scalar(_received(select(func.count(Submission.id)), wanted)) or 0
 

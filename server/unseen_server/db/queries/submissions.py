@@ -46,6 +46,13 @@ def student_submissions(session: Session, competition_id: int) -> int:
     return session.scalar(counted.where(Submission.competition_id == competition_id, Team.kind == "student")) or 0
 
 
+def student_submissions_since(session: Session, competition_id: int, since: datetime) -> int:
+    """How many of them came at that instant or later."""
+    counted = select(func.count()).select_from(Submission).join(Team, Team.id == Submission.team_id)
+    wanted = (Submission.competition_id == competition_id, Team.kind == "student", Submission.submitted_at >= since)
+    return session.scalar(counted.where(*wanted)) or 0
+
+
 def student_submissions_by_day(session: Session, competition_id: int) -> dict[date, int]:
     rows = session.execute(
         select(Submission.quota_day, func.count().label("submitted"))
@@ -110,10 +117,10 @@ def rejections_since(session: Session, competition_id: int, user_id: int, since:
 
 def submissions_of_team(
     session: Session, team_id: int, key_version: int, limit: int
-) -> Sequence[Row[Submission, float | None]]:
-    """Newest first, each with what was shown of its public score."""
+) -> Sequence[Row[Submission, float | None, bool]]:
+    """Newest first, each with what was shown of its public score, and whether it can stand on the board."""
     return session.execute(
-        select(Submission, Score.shown)
+        select(Submission, Score.shown, Score.accepted)
         .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
         .where(Submission.team_id == team_id)
         .order_by(Submission.id.desc())
@@ -152,10 +159,42 @@ def submission_of_member(session: Session, ref: int, user_id: int) -> Submission
     )
 
 
-def shown_score(session: Session, submission_id: int, key_version: int) -> float | None:
-    return session.scalar(
-        select(Score.shown).where(Score.submission_id == submission_id, Score.key_version == key_version)
-    )
+def score_of(session: Session, submission_id: int, key_version: int) -> Score:
+    return session.get_one(Score, (submission_id, key_version))
+
+
+def rung(session: Session, team_id: int, key_version: int) -> tuple[int | None, float | None]:
+    """The submission that a team's next one is judged against on the ladder, and what was shown of it.
+
+    Late and withdrawn ones count: what was told cannot be taken back. (None, None) before the first is accepted.
+    """
+    best = session.execute(
+        select(Submission.id, Score.shown)
+        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .where(Submission.team_id == team_id, Score.accepted.is_(True))
+        .order_by(Score.shown, Submission.id)
+        .limit(1)
+    ).one_or_none()
+    return (best.id, best.shown) if best else (None, None)
+
+
+def entered(session: Session, competition_id: int) -> Sequence[Row[int, int, int | None, str]]:
+    """Every submission with its team, the team as it was then and what kind that is, in their order."""
+    return session.execute(
+        select(Submission.id, Submission.team_id, Submission.entered_as, Team.kind)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.competition_id == competition_id)
+        .order_by(Submission.id)
+    ).all()
+
+
+def selected_of_competition(session: Session, competition_id: int) -> Sequence[int]:
+    """The submissions that teams have chosen as final."""
+    return session.scalars(
+        select(Submission.id)
+        .where(Submission.competition_id == competition_id, Submission.selected.is_(True))
+        .order_by(Submission.id)
+    ).all()
 
 
 def private_scores_of_team(session: Session, team_id: int, key_version: int) -> dict[int, float]:

@@ -12,6 +12,7 @@ from unseen_server.db.models import (
     Team,
     TeamInvitation,
     TeamMember,
+    TeamMerge,
     User,
 )
 
@@ -47,6 +48,13 @@ def teams_by_id(session: Session, competition_id: int) -> dict[int, Team]:
     """Every team of a competition, baselines and staff among them."""
     teams = session.scalars(select(Team).where(Team.competition_id == competition_id).order_by(Team.id))
     return {team.id: team for team in teams}
+
+
+def merges_of(session: Session, competition_id: int) -> Sequence[TeamMerge]:
+    """In the order in which they happened."""
+    return session.scalars(
+        select(TeamMerge).where(TeamMerge.competition_id == competition_id).order_by(TeamMerge.id)
+    ).all()
 
 
 def members_of(session: Session, team_id: int) -> Sequence[Row[User, datetime]]:
