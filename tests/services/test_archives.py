@@ -20,6 +20,8 @@ from tests.visitors import place_baseline
 from unseen_server.core.errors import BadRequest, StaffOnly
 from unseen_server.db.models import AuditEntry, User
 from unseen_server.services import accounts, archives, bundles, exports, folders, standings
+from unseen_server.services.comparisons import Comparisons
+from unseen_server.services.keys import KeyRing
 from unseen_server.services.principals import SERVER
 from unseen_server.services.reveal import reveal
 from unseen_server.services.submit import submit
@@ -113,7 +115,9 @@ def test_the_bundle_in_it_makes_the_competition_again(term: Installation, tmp_pa
 def test_the_boards_in_it_are_the_boards(term: Installation) -> None:
     files = archive(term)
     for which in standings.BOARDS:
-        board = standings.board(term.db, slug=term.slug, which=which, principal=SERVER, now=term.now)
+        board = standings.board(
+            term.db, Comparisons(term.db, KeyRing(term.db)), slug=term.slug, which=which, principal=SERVER, now=term.now
+        )
         assert files[f"leaderboard-{which}.csv"].decode() == exports.board_csv(board)
 
 

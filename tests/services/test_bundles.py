@@ -5,6 +5,7 @@ import io
 import os
 import re
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from unseen_server.core.errors import BadBundle, BadRequest
 from unseen_server.core.predictions import canonical_order, read_predictions
 from unseen_server.core.splits import IGNORED, PRIVATE, PUBLIC
-from unseen_server.services.bundles import check_bundle, init_bundle, read_bundle, read_zip
+from unseen_server.services.bundles import DeclaredBaseline, check_bundle, init_bundle, read_bundle, read_zip
 from unseen_server.services.bundles.preflight import largest_gap, rank_correlation
 from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.bundles.reading import bundle_of
@@ -161,7 +162,7 @@ def test_many_problems_of_a_kind_are_counted_and_twenty_shown():
         (["deadline = 2026-12-14"], "date with a time"),
         (['deadline = "soon"'], "not a date and time"),
         (['metric = "auc"'], "must be one of: mse, rmse, mae, r2"),
-        (['release = "ladder"'], "comes later"),
+        (['release = "ladder"', 'metric = "r2"'], "is no mean of them"),
         (["bounds = [0]"], "two numbers"),
         (["bounds = [5, 5]"], "lower one first"),
         (["bounds = [nan, 5]"], "lower one first"),
@@ -411,7 +412,7 @@ def test_a_labelled_csv_becomes_a_competition_that_is_ready(tmp_path):
     bundle = make(tmp_path)
     assert check_bundle(bundle, NOW).ready
     assert (bundle.settings.slug, bundle.settings.title) == ("lecture-length", "Lecture length")
-    assert (len(bundle.key.ids), bundle.key.n_public, bundle.key.n_private) == (60, 30, 30)
+    assert (len(bundle.key.ids), bundle.key.n_public, bundle.key.n_private) == (60, 18, 42)
     assert read_bundle(tmp_path / "Lecture length!").settings == bundle.settings
     translated = {f"{name}.zh-Hant.md" for name in ("overview", "rules", "data")}
     assert {path.name for path in (tmp_path / "Lecture length!").iterdir()} == set(FOLDER) | translated
@@ -619,7 +620,7 @@ def finding(report, code):
 
 
 def sound(tmp_path, **options):
-    return make(tmp_path, source=labelled(tmp_path, 1500), seed=11, **options)
+    return make(tmp_path, source=labelled(tmp_path, 1500), public=0.5, seed=11, **options)
 
 
 def changed(tmp_path, bundle, **files):
@@ -645,6 +646,46 @@ def test_the_leak_ratio_counts_every_day_that_submissions_count_on(tmp_path):
     assert report.advice.submissions == 5 * 15
     assert finding(report, "leak_ratio").level == "warning"
     assert "75 submissions" in str(finding(report, "leak_ratio").message)
+
+
+def test_days_that_have_passed_count_as_well(tmp_path):
+    bundle = sound(tmp_path)
+    started = replace(bundle, settings=replace(bundle.settings, starts_at=NOW))
+    assert check_bundle(started, NOW + timedelta(days=5)).advice.submissions == 5 * 15
+
+
+def test_two_declared_baselines_say_how_far_models_differ(tmp_path):
+    bundle = sound(tmp_path)
+    plain = check_bundle(bundle, NOW).advice
+    rng, n = np.random.default_rng(1), len(bundle.key.ids)
+    names = [f"baselines/{tier}.csv" for tier in ("simple", "medium")]
+    predictions = [bundle.key.labels + rng.normal(0, spread, n) for spread in (2.0, 1.0)]
+    files = {
+        name: table(
+            [[bundle.key.id_column, bundle.key.target_column], *zip(bundle.key.ids, map(repr, made), strict=True)]
+        )
+        for name, made in zip(names, (vector.tolist() for vector in predictions), strict=True)
+    }
+    declared = tuple(DeclaredBaseline(name, name[10:-4], name) for name in names)
+    both = replace(
+        bundle,
+        settings=replace(bundle.settings, baselines=declared, bounds=(-100.0, 1000.0)),
+        baseline_files={name: text.encode() for name, text in files.items()},
+    )
+    losses = [(bundle.key.labels - made) ** 2 for made in predictions]
+    measured = check_bundle(both, NOW).advice
+    assert (plain.sd_measured, measured.sd_measured) == (False, True)
+    assert measured.sd_pair == pytest.approx(np.std(losses[0] - losses[1], ddof=1))
+    assert measured.resolution == pytest.approx(2.49 * measured.sd_pair / np.sqrt(measured.n_private))
+
+
+def test_the_public_share_is_the_advised_one_unless_it_is_given(tmp_path):
+    few = make(tmp_path, folder="few", source=labelled(tmp_path, 1000), test_size=0.5)
+    assert (few.key.n_public, few.key.n_private) == (150, 350)
+    many = make(tmp_path, folder="many", source=labelled(tmp_path, 6000), test_size=0.9)
+    assert (many.key.n_public, many.key.n_private) == (2700, 2700)
+    asked = make(tmp_path, folder="asked", source=labelled(tmp_path, 1000), test_size=0.5, public=0.5)
+    assert (asked.key.n_public, asked.key.n_private) == (250, 250)
 
 
 def test_ids_in_order_of_the_label_are_an_error(tmp_path):

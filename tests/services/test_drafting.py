@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
-from tests.installations import COURSE, Build, Installation, labelled_rows
+from tests.installations import COURSE, NOON, Build, Installation, labelled_rows
 
 from unseen_server.core.errors import BadBundle, BadRequest, Conflict, NotFound, StaffOnly
 from unseen_server.db.models import AuditEntry, Competition, HeldFile
-from unseen_server.services import competitions, drafting, folders, held
+from unseen_server.services import competitions, drafting, editing, folders, held
 from unseen_server.services.drafting import Wanted
 from unseen_server.services.held import Held
 
@@ -30,6 +31,7 @@ WANTED = Wanted(
     total_limit=20,
     final_submissions=1,
     largest_team=1,
+    release="ladder",
     late_submissions=False,
 )
 
@@ -72,7 +74,7 @@ def test_a_table_becomes_a_draft_with_the_settings_asked_for(installation: Insta
     assert (shown.daily_limit, shown.total_limit, shown.final_submissions, shown.largest_team) == (3, 20, 1, 1)
     assert (shown.test_rows, shown.public_rows, shown.late_submissions) == (30, 12, False)
     assert shown.deadline.isoformat() == "2026-12-08T22:59:00+00:00"
-    assert "remark" in shown.data
+    assert (shown.release, "remark" in shown.data) == ("ladder", True)
     with installation.db.read() as session:
         created = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
         assert created is not None
@@ -105,6 +107,8 @@ def test_ids_of_the_table_are_kept_where_that_is_asked_for(build: Build) -> None
         ({"deadline": "tomorrow"}, BadRequest),
         ({"deadline": "2020-01-01 10:00"}, BadRequest),
         ({"daily_limit": 0}, BadRequest),
+        ({"release": "ladder", "metric": "rmse"}, BadRequest),
+        ({"release": "exact"}, BadRequest),
         ({"test_size": 1.0}, BadRequest),
         ({"text": "a,minutes\n1,2\n"}, BadRequest),
         ({"text": TABLE.replace("n7\n", "n7,too many\n")}, BadBundle),
@@ -119,6 +123,32 @@ def test_what_cannot_become_a_competition_leaves_nothing_half_made(
     with made.db.read() as session:
         assert session.scalars(select(Competition.slug)).all() == ["lecture"]
         assert session.scalar(select(func.count()).select_from(HeldFile)) == 1
+
+
+def test_what_the_split_allows_is_said_before_the_draft_is_made(build: Build) -> None:
+    made = build()
+    before = drafting.advised(table(), WANTED, made.now)
+    assert (before.n_public, before.n_private, before.submissions, before.release) == (12, 18, 20, "ladder")
+    labels = np.array([minutes for _, _, minutes in labelled_rows()])
+    assert before.sd_pair == pytest.approx(np.std(np.abs(labels - labels.mean()), ddof=1))
+    make(made)
+    there = editing.editable(made.db, **{**made.asking(), "slug": "talks"}).advice
+    assert there is not None
+    assert (there.n_public, there.n_private, there.submissions) == (12, 18, 20)
+    assert (there.leak_ratio, there.warnings) == (before.leak_ratio, before.warnings)
+
+
+def test_without_a_share_of_its_own_the_public_part_is_the_advised_one(build: Build) -> None:
+    made = build()
+    wanted = dataclasses.replace(WANTED, public=None)
+    assert drafting.advised(table(), wanted, made.now).n_public == 9
+    assert make(made, public=None).public_rows == 9
+
+
+@pytest.mark.parametrize("wrong", [{"target": "hours"}, {"daily_limit": 0}, {"deadline": "2020-01-01 10:00"}])
+def test_advice_is_refused_where_the_draft_would_be(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest):
+        drafting.advised(table(), dataclasses.replace(WANTED, **wrong), NOON)
 
 
 def test_only_an_instructor_makes_a_competition_and_only_of_an_own_upload(build: Build) -> None:

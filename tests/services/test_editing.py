@@ -6,15 +6,17 @@ import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import select
-from tests.installations import NOON, Build, Installation
-from tests.visitors import send
+from tests.installations import COURSE, NOON, Build, Installation
+from tests.visitors import place_baseline, send
 
 from unseen_server.core.errors import BadRequest, Conflict, NotFound, StaffOnly
 from unseen_server.db.models import AuditEntry, Competition, Submission
-from unseen_server.services import authoring, competitions, editing, finals, launching
+from unseen_server.services import authoring, cloning, competitions, editing, finals, launching
 from unseen_server.services.editing import Plan, Settings
+from unseen_server.services.principals import SERVER
 
 
 def current(made: Installation) -> Settings:
@@ -91,7 +93,7 @@ def test_a_form_that_somebody_overtook_is_refused(installation: Installation) ->
         {"daily_limit": None},
         {"largest_team": editing.MOST + 1},
         {"total_limit": -1},
-        {"release": "ladder"},
+        {"release": "exact"},
         {"title": " "},
         {"time_zone": "Taipei"},
         {"starts_at": NOON + timedelta(days=300)},
@@ -144,7 +146,8 @@ def test_a_moved_deadline_says_what_will_happen(build: Build) -> None:
     made.now += timedelta(days=2)
     assert "closes the moment you save" in told(made, deadline=at(made, hours=-1))[0]
     assert "less time" in told(made, deadline=at(made, days=1))[0]
-    assert told(made, deadline=at(made, days=30)) == []
+    (more,) = told(made, deadline=at(made, days=30))
+    assert "165 submissions in all, up to now 75: the leak ratio becomes 8.2 (red)" in more
     made.pass_deadline()
     assert "opens again" in told(made, deadline=at(made, days=1))[0]
     launching_again = build()
@@ -164,13 +167,62 @@ def test_a_deadline_moved_into_the_past_closes_and_a_later_one_opens_again(build
 def test_a_limit_below_what_was_used_counts_the_teams_it_stops(installation: Installation) -> None:
     for who in ("alice", "alice", "bob"):
         send(installation, installation.noisy(3.0), who)
-    assert told(installation, daily_limit=2) == [
-        "Teams that have used that many today already, and can submit again tomorrow: 1."
-    ]
-    assert told(installation, total_limit=1) == [
-        "Teams that have submitted that often already, and can submit no more: 2."
-    ]
-    assert told(installation, daily_limit=4) == []
+    used, _ = told(installation, daily_limit=2)
+    assert used == "Teams that have used that many today already, and can submit again tomorrow: 1."
+    used, _ = told(installation, total_limit=1)
+    assert used == "Teams that have submitted that often already, and can submit no more: 2."
+    (leak,) = told(installation, daily_limit=4)
+    assert "the leak ratio becomes 3 (red)" in leak
+
+
+def test_another_limit_says_what_the_public_rows_then_give_away(build: Build) -> None:
+    made = build()
+    (leak,) = told(made, total_limit=4)
+    assert "A team may make 4 submissions in all, up to now 75: the leak ratio becomes 0.2 (amber)." in leak
+    assert told(made, title="Talks", final_submissions=3) == []
+    there = current(made)
+    wanted = dataclasses.replace(there, total_limit=2)
+    plan = editing.plan(made.db, wanted=wanted, stamp=there.stamp, **made.asking())
+    now = editing.editable(made.db, **made.asking()).advice
+    assert plan.advice
+    assert now
+    assert (plan.advice.leak_ratio, plan.advice.level, now.leak_ratio) == (0.1, "green", 75 / 20)
+    assert now.sd_pair == plan.advice.sd_pair
+
+
+def test_another_release_says_what_is_unwise_about_it(build: Build) -> None:
+    made = build()
+    assert "21 submissions recover every public label" in told(made, release="full")[0]
+    assert "(fewer than 500) the ladder shows only large improvements" in told(made, release="ladder")[0]
+
+
+def test_the_advice_measures_by_two_baselines(build: Build) -> None:
+    made = build()
+    guessed = editing.editable(made.db, **made.asking()).advice
+    place_baseline(made, "Line", "simple", 40.0)
+    place_baseline(made, "Higher", "medium", 50.0)
+    measured = editing.editable(made.db, **made.asking()).advice
+    assert guessed
+    assert measured
+    labels = made.bundle.key.labels
+    differences = (labels - 40.0) ** 2 - (labels - 50.0) ** 2
+    assert (guessed.sd_measured, measured.sd_measured) == (False, True)
+    assert measured.sd_pair == pytest.approx(np.std(differences, ddof=1))
+    assert guessed.sd_pair == pytest.approx(np.std((labels - labels.mean()) ** 2, ddof=1))
+
+
+def test_once_a_student_has_submitted_no_way_leads_to_another_release(build: Build) -> None:
+    made = build()
+    send(made, made.noisy(3.0))
+    with pytest.raises(Conflict, match="settled"):
+        save(made, release="full")
+    full = dataclasses.replace(made.bundle, settings=dataclasses.replace(made.bundle.settings, release="full"))
+    with pytest.raises(Conflict, match="already a competition at the address"):
+        launching.create(made.db, full, course=COURSE, principal=SERVER, now=made.now)
+    copy = cloning.Copy(course=COURSE, slug="again", title="Again", deadline="2026-12-20 23:59", split_anew=False)
+    cloning.clone(made.db, copy=copy, **made.asking())
+    assert current(made).release == "rounded"
+    assert competitions.shown(made.db, **{**made.asking(), "slug": "again"}).release == "rounded"
 
 
 def test_fewer_final_submissions_let_teams_choose_again(installation: Installation) -> None:

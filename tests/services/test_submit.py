@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from tests.installations import NOON, Build, Installation
 
 from unseen_server.core.errors import (
@@ -19,7 +20,7 @@ from unseen_server.core.errors import (
     TooManyRejected,
     TotalLimitReached,
 )
-from unseen_server.db import models
+from unseen_server.db import models, queries
 from unseen_server.services.submissions import own_limits, own_submissions
 from unseen_server.services.submit import Receipt, check, submit
 
@@ -234,3 +235,25 @@ def test_equal_scores_rank_by_who_came_first(installation: Installation) -> None
     send(installation, installation.file(50.0), "alice")
     assert send(installation, installation.file(50.0), "bob").rank == 2
     assert send(installation, installation.file(50.0), "alice").rank == 1
+
+
+def somebody_waits(installation: Installation) -> bool:
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with installation.db.read() as session:
+        return bool(session.scalar(text(asked)))
+
+
+def test_files_in_the_queue_leave_the_competition_to_who_wants_it_alone(installation: Installation) -> None:
+    if installation.db.is_sqlite:
+        pytest.skip("there, every writer has everything alone")
+    send(installation, installation.file(50.0))
+    with ThreadPoolExecutor() as pool:
+        with installation.db.write() as session:
+            queries.chains.locked_chain(session, 1)
+            sent = pool.submit(send, installation, installation.file(51.0))
+            while not somebody_waits(installation):
+                assert not sent.done()
+            with installation.db.write() as other:
+                other.execute(text("SET LOCAL lock_timeout = '5s'"))
+                assert queries.competitions.locked_competition(other, 1, exclusively=True)
+        assert sent.result().ref == 2

@@ -29,9 +29,10 @@ from unseen_server.services import (
 )
 from unseen_server.services.audits import Deeds
 from unseen_server.services.bundles.tables import to_csv
+from unseen_server.services.comparisons import Comparisons
 from unseen_server.services.competitions import Shown
 from unseen_server.services.grades import Gradebook
-from unseen_server.services.keys import unpacked
+from unseen_server.services.keys import KeyRing, unpacked
 from unseen_server.services.principals import Principal
 from unseen_server.services.received import Received
 from unseen_server.services.standings import Board
@@ -111,10 +112,11 @@ def prepare(
         key = unpacked(competition, queries.competitions.answer_key(session, competition.id, competition.key_version))
         names = pseudonyms.drawn(session, competition) if pseudonymous else None
     place: dict[str, Any] = {"slug": slug, "principal": principal, "now": now}
+    compared = Comparisons(db, KeyRing(db))
     record = Record(
         competition=competitions.shown(db, **place, language=language),
-        public=standings.board(db, which="public", **place),
-        private=standings.board(db, which="private", **place) if competition.revealed_at else None,
+        public=standings.board(db, compared, which="public", **place),
+        private=standings.board(db, compared, which="private", **place) if competition.revealed_at else None,
         grades=grades.gradebook(db, **place),
         submissions=received.search(db, limit=EVERY, **place).listed[::-1],
         deeds=audits.of_competition(db, **place),

@@ -16,7 +16,7 @@ from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission, Team
 from unseen_server.db.session import Database
-from unseen_server.services import audit, competitions, entries, names
+from unseen_server.services import audit, competitions, entries, names, receipts, releasing
 from unseen_server.services.bundles import TIERS, DeclaredBaseline
 from unseen_server.services.entries import LONGEST_FILE_NAME, Upload
 from unseen_server.services.keys import KeyRing, LoadedKey
@@ -65,7 +65,7 @@ def placed(db: Database, *, slug: str, principal: Principal, now: datetime) -> l
                 points_private=team.points_private,
                 file_name=submission.file_name,
                 placed_at=submission.submitted_at,
-                public_score=queries.submissions.shown_score(session, submission.id, competition.key_version),
+                public_score=queries.submissions.score_of(session, submission.id, competition.key_version).shown,
                 private_score=private.get(submission.id),
                 withdrawn=submission.withdrawn_at is not None,
             )
@@ -99,6 +99,7 @@ def add(
     while True:
         key = keys.of(competition)
         with db.write() as session:
+            queries.chains.locked_chain(session, competition.id)  # in the order in which submissions take them
             competition = queries.competitions.locked_competition(session, competition.id, exclusively=False)
             if competition.key_version != key.version:
                 continue  # the labels were corrected meanwhile: score again
@@ -149,7 +150,8 @@ def place(
         submitted_at=now,
         late=False,
     )
-    entered = entries.enter(session, competition, team, submission, scores, predictions, content, actor=actor)
+    released = releasing.of_baseline(competition, scores)
+    entered = entries.enter(session, competition, team, submission, scores, released, predictions, content, actor=actor)
     return Added(name, declared.tier, entered.shown)
 
 
@@ -194,7 +196,9 @@ def remove(db: Database, *, slug: str, number: int, principal: Principal, now: d
                 reason=say("The competition is revealed, and grades count by its baselines. This one has to stay.")
             )
         _bump(session, competition, principal, "baseline.remove", team.name, now, tier=team.tier)
-        for row in queries.competitions.rows_of_baseline(session, team.id):
+        rows = queries.competitions.rows_of_baseline(session, team.id)
+        receipts.keep_links(session, [row for row in rows if isinstance(row, Submission)])
+        for row in rows:
             session.delete(row)
             session.flush()  # one by one: each row is referred to by those before it
 

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from unseen_server.core import limits, metrics, release, schedule
+from unseen_server.core import leak, limits, metrics, schedule
 from unseen_server.core.errors import NotEnrolled, NotFound
 from unseen_server.core.schedule import Phase, Timetable
-from unseen_server.core.sentences import say
+from unseen_server.core.sentences import Sentence, say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Course, Page, Standing
 from unseen_server.db.session import Database
@@ -60,8 +60,21 @@ class Announced:
 
 
 @dataclass(frozen=True)
+class Seal:
+    """The salted hash of one version of the hidden key; `salt` is None until the reveal."""
+
+    version: int
+    seal: str
+    salt: str | None
+    published_at: datetime
+
+
+@dataclass(frozen=True)
 class Shown(Listed):
-    """One competition in full, as everybody may read it. `seal` is the published hash of its hidden key."""
+    """One competition in full, as everybody may read it.
+
+    `seal` is the published hash of its hidden key; `seals` are those of all its versions.
+    """
 
     overview: str
     rules: str
@@ -73,8 +86,10 @@ class Shown(Listed):
     bounds: list[float]
     leak_ratio: float
     leak_level: str
+    leak_meaning: Sentence
     seal: str | None
     seal_salt: str | None
+    seals: list[Seal]
     revealed_at: datetime | None
     announcements: list[Announced]
 
@@ -185,7 +200,7 @@ def shown(
         competition = visible(session, slug, principal, now)
         course = session.get_one(Course, competition.course_id)
         pages = _in_language(queries.competitions.pages_of(session, competition.id), language)
-        ratio = _leak_ratio(competition)
+        ratio = _leak_ratio(competition, now)
         return Shown(
             **vars(_listed(session, competition, course, principal, now)),
             overview=pages.get("overview", ""),
@@ -197,12 +212,27 @@ def shown(
             public_rows=competition.public_rows,
             bounds=[competition.lower_bound, competition.upper_bound],
             leak_ratio=ratio,
-            leak_level=release.leak_level(ratio),
+            leak_level=leak.leak_level(ratio),
+            leak_meaning=leak.leak_meaning(ratio),
             seal=competition.seal,
             seal_salt=competition.seal_salt if competition.revealed_at else None,
+            seals=seals_of(session, competition),
             revealed_at=competition.revealed_at,
             announcements=announced(session, competition),
         )
+
+
+def seals_of(session: Session, competition: Competition, *, opened: bool = False) -> list[Seal]:
+    """Every seal that was published, the oldest first; with the salts after the reveal, or `opened` for the server."""
+    opened = opened or competition.revealed_at is not None
+    found = []
+    for row in queries.chains.sealed_versions(session, competition.id):
+        counts = row.version == competition.key_version
+        seal, salt = (competition.seal, competition.seal_salt) if counts else (row.seal, row.seal_salt)
+        if seal is not None:
+            published_at = max(row.created_at, competition.launched_at or row.created_at)
+            found.append(Seal(row.version, seal, salt if opened else None, published_at))
+    return found
 
 
 def announced(session: Session, competition: Competition) -> list[Announced]:
@@ -259,19 +289,8 @@ def _listed(
     )
 
 
-def _leak_ratio(competition: Competition) -> float:
-    """Submissions a team may make per public row, from the start (or, before it, the creation) to the deadline."""
-    begins = competition.starts_at or competition.created_at
-    most = competition.daily_limit * limits.quota_days(begins, competition.deadline, competition.time_zone)
-    total = most if competition.total_limit is None else min(most, competition.total_limit)
-    return release.leak_ratio(total, competition.public_rows)
-
-
-def release_constants(competition: Competition) -> release.Constants:
-    """What public scores are rounded by."""
-    return release.constants_of(
-        competition.metric,
-        competition.baseline_score,
-        competition.baseline_standard_error,
-        competition.public_rows,
-    )
+def _leak_ratio(competition: Competition, now: datetime) -> float:
+    """Submissions a team may make per public row, from the start (now, where that is not set) to the deadline."""
+    days = limits.quota_days(competition.starts_at or now, competition.deadline, competition.time_zone)
+    total = limits.most_submissions(days, competition.daily_limit, competition.total_limit)
+    return leak.leak_ratio(total, competition.public_rows)

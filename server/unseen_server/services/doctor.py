@@ -16,6 +16,7 @@ from unseen_server.core.sentences import Sentence, say
 from unseen_server.db import migrate, queries
 from unseen_server.db.models import AuditEntry, Competition, Course, Submission, Team, User
 from unseen_server.db.session import Database
+from unseen_server.services import receipts, seals
 
 ENOUGH_SPACE = 512 * MEBIBYTE
 
@@ -47,7 +48,7 @@ def counts(db: Database) -> Counts:
 
 def examine(config: Config, db: Database) -> list[Finding]:
     """Look at everything that can be looked at without changing anything."""
-    return [_schema(db), *_database(db), _space(config), *_secret(config), *_standings(db)]
+    return [_schema(db), *_database(db), _space(config), *_secret(config), *_standings(db), *_proofs(db)]
 
 
 def _schema(db: Database) -> Finding:
@@ -93,6 +94,28 @@ def _standings(db: Database) -> Iterator[Finding]:
             wrong = _wrong_standings(session, competition)
             what = say("standings of {competition}", competition=competition.slug)
             yield Finding(what, not wrong, say("{teams} differ from the submissions", teams=len(wrong)))
+
+
+def _proofs(db: Database) -> Iterator[Finding]:
+    """Every link of every chain and every seal is computed again from what is stored."""
+    with db.read() as session:
+        listed = [competition for competition, _ in queries.competitions.competitions_with_courses(session)]
+    for competition in listed:
+        ref = receipts.first_broken(db, competition)
+        what = say("chain of receipts of {competition}", competition=competition.slug)
+        yield Finding(what, ref is None, _said_of_chain(ref))
+        versions = [str(version) for version in seals.broken(db, competition)]
+        what = say("sealed answer key of {competition}", competition=competition.slug)
+        found = say("version {versions} is not what its seal says", versions=", ".join(versions))
+        yield Finding(what, not versions, found if versions else say("as its seal says"))
+
+
+def _said_of_chain(ref: int | None) -> Sentence:
+    if ref is None:
+        return say("every link follows from the one before it")
+    if ref == 0:
+        return say("its last submissions are missing")
+    return say("broken at submission {ref}: it or one before it was changed, removed or added", ref=ref)
 
 
 def _wrong_standings(session: Session, competition: Competition) -> list[int]:

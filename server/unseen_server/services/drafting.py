@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from unseen_server.core import schedule
+from unseen_server.core.advice import Advice
 from unseen_server.core.errors import BadRequest
+from unseen_server.core.metrics import METRICS
+from unseen_server.core.release import check_release
 from unseen_server.core.sentences import say
 from unseen_server.db.session import Database
 from unseen_server.services import bundles, courses, editing, held, launching, names
@@ -33,7 +37,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the competition is to be. Times are local to `time_zone`; no `id_column` means that new ids are made."""
+    """What the competition is to be. Times are local to `time_zone`; no `id_column` means that new ids are made.
+
+    Without `public` the public share of the test rows is the advised one.
+    """
 
     target: str
     id_column: str | None
@@ -43,11 +50,12 @@ class Wanted:
     time_zone: str
     deadline: str
     test_size: float
-    public: float
+    public: float | None
     daily_limit: int
     total_limit: int | None
     final_submissions: int
     largest_team: int
+    release: str
     late_submissions: bool
 
 
@@ -66,12 +74,31 @@ def likely_target(found: Sequence[Column]) -> str:
     return (numbers or [column.name for column in found])[-1]
 
 
+def advised(uploaded: Held, wanted: Wanted, now: datetime) -> Advice:
+    """What the competition would allow, before it is made; refused as `make` would refuse the same."""
+    _check(wanted)
+    return bundles.split_advice(
+        uploaded.file_name,
+        uploaded.content,
+        wanted.target,
+        wanted.id_column,
+        wanted.test_size,
+        wanted.public,
+        begins=now,
+        deadline=_in_the_future(wanted, now),
+        time_zone=schedule.checked_zone(wanted.time_zone).key,
+        daily_limit=wanted.daily_limit,
+        total_limit=wanted.total_limit,
+        release=wanted.release,
+        metric=wanted.metric,
+    )
+
+
 def make(db: Database, *, uploaded: Held, wanted: Wanted, course: str, principal: Principal, now: datetime) -> Shown:
     """Split the table in secret, bring the competition in as a draft, and forget the upload."""
     with db.read() as session:
         courses.instructed(session, course, principal)  # before a large table is split
-    counts = {name: getattr(wanted, name) for name in editing.COUNTED if hasattr(wanted, name)}
-    editing.check_counts(counts)
+    counts = _check(wanted)
     files = bundles.labelled_bundle(
         uploaded.file_name,
         uploaded.content,
@@ -87,12 +114,21 @@ def make(db: Database, *, uploaded: Held, wanted: Wanted, course: str, principal
         deadline=_in_the_future(wanted, now),
     )
     bundle = bundles.read_files(files)
-    settings = replace(bundle.settings, **counts, late_submissions=wanted.late_submissions)
+    settings = replace(bundle.settings, **counts, release=wanted.release, late_submissions=wanted.late_submissions)
     made = launching.create(
         db, replace(bundle, settings=settings), course=course, principal=principal, now=now, origin="table"
     )
     held.drop(db, name=uploaded.name, principal=principal)
     return made
+
+
+def _check(wanted: Wanted) -> dict[str, Any]:
+    """Its limits by their names; BadRequest for what no competition can have, before a large table is read."""
+    counts = {name: getattr(wanted, name) for name in editing.COUNTED if hasattr(wanted, name)}
+    editing.check_counts(counts)
+    if wanted.metric in METRICS:
+        check_release(wanted.release, METRICS[wanted.metric])
+    return counts
 
 
 def _in_the_future(wanted: Wanted, now: datetime) -> datetime:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from unseen_server.core import limits, release, schedule
+from unseen_server.core import limits, metrics, release, schedule
+from unseen_server.core.advice import Advice
 from unseen_server.core.digests import stamp_of
 from unseen_server.core.errors import BadRequest, Conflict
+from unseen_server.core.metrics import Metric
 from unseen_server.core.schedule import Moment, Phase
 from unseen_server.core.sentences import N_, Sentence, say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
-from unseen_server.services import audit, competitions, names
+from unseen_server.services import advising, audit, competitions, names, releasing
+from unseen_server.services.advising import Rows
 from unseen_server.services.principals import Principal
 from unseen_server.services.stamps import need_unchanged
 
@@ -61,30 +64,41 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What saving would do: every change, and what the people concerned will notice of it."""
+    """What saving would do: every change, what the people concerned will notice of it, and the advice then."""
 
     changes: tuple[Change, ...]
     consequences: tuple[Sentence, ...]
+    advice: Advice | None = None
 
 
 @dataclass(frozen=True)
 class Editable:
-    """The settings as they are, and which of them are settled by now."""
+    """The settings as they are, which of them are settled by now, and what they allow (None after the reveal)."""
 
     settings: Settings
     settled: frozenset[str]
+    advice: Advice | None
 
 
 def editable(db: Database, *, slug: str, principal: Principal, now: datetime) -> Editable:
     with db.read() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        return Editable(_settings(competition), _settled(session, competition, now))
+        settings, settled = _settings(competition), _settled(session, competition, now)
+        rows = _advised_rows(session, competition)
+    return Editable(settings, settled, _advice(rows, settings, now) if rows else None)
 
 
 def plan(db: Database, *, slug: str, wanted: Settings, stamp: str, principal: Principal, now: datetime) -> Plan:
     """Check the wanted settings as saving them would, and say what they change; nothing is written."""
     with db.read() as session:
-        return _plan(session, competitions.instructed(session, slug, principal, now), wanted, stamp, now)
+        competition = competitions.instructed(session, slug, principal, now)
+        planned, settings = _plan(session, competition, wanted, stamp, now), _settings(competition)
+        rows = _advised_rows(session, competition)
+    if rows is None:
+        return planned
+    before, after = _advice(rows, settings, now), _advice(rows, wanted, now)
+    said = (*planned.consequences, *advising.changed(before, after))
+    return replace(planned, consequences=said, advice=after)
 
 
 def save(db: Database, *, slug: str, wanted: Settings, stamp: str, principal: Principal, now: datetime) -> Plan:
@@ -92,11 +106,13 @@ def save(db: Database, *, slug: str, wanted: Settings, stamp: str, principal: Pr
     somebody changed them in between."""
     with db.write() as session:
         competition = competitions.instructed(session, slug, principal, now, locked=True)
-        made = _plan(session, competition, wanted, stamp, now)
+        made, before = _plan(session, competition, wanted, stamp, now), competition.release
         if not made.changes:
             return made
         for change in made.changes:
             setattr(competition, change.setting, change.new)
+        if wanted.release != before:
+            releasing.tell_anew(session, competition)
         for submission in queries.submissions.chosen_submissions(
             session, queries.submissions.teams_with_more_finals(session, competition.id, wanted.final_submissions)
         ):
@@ -112,6 +128,22 @@ def save(db: Database, *, slug: str, wanted: Settings, stamp: str, principal: Pr
             changed={change.setting: [_as_json(change.old), _as_json(change.new)] for change in made.changes},
         )
         return made
+
+
+def _advised_rows(session: Session, competition: Competition) -> Rows | None:
+    return None if competition.revealed_at else advising.rows_of(session, competition)
+
+
+def _advice(rows: Rows, settings: Settings, now: datetime) -> Advice:
+    return advising.advised(
+        rows,
+        begins=settings.starts_at or now,
+        deadline=settings.deadline,
+        time_zone=settings.time_zone,
+        daily_limit=settings.daily_limit,
+        total_limit=settings.total_limit,
+        release=settings.release,
+    )
 
 
 def _settings(competition: Competition) -> Settings:
@@ -133,7 +165,7 @@ def _settled(session: Session, competition: Competition, now: datetime) -> froze
 def _plan(session: Session, competition: Competition, wanted: Settings, stamp: str, now: datetime) -> Plan:
     current = _settings(competition)
     need_unchanged(current.stamp, stamp)
-    wanted = _checked(wanted)
+    wanted = _checked(wanted, metrics.metric(competition.metric))
     old, new = asdict(current), asdict(wanted)
     changes = tuple(Change(name, old[name], new[name]) for name in old if old[name] != new[name])
     settled = _settled(session, competition, now)
@@ -149,10 +181,10 @@ def _plan(session: Session, competition: Competition, wanted: Settings, stamp: s
     return Plan(changes, tuple(said))
 
 
-def _checked(wanted: Settings) -> Settings:
+def _checked(wanted: Settings, metric: Metric) -> Settings:
     """The settings as they are kept; BadRequest for what no competition can have."""
     check_counts({name: getattr(wanted, name) for name in COUNTED})
-    release.check_release(wanted.release)
+    release.check_release(wanted.release, metric)
     schedule.checked_zone(wanted.time_zone)
     if wanted.starts_at is not None and wanted.starts_at >= wanted.deadline:
         raise BadRequest(

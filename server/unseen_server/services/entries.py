@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from unseen_server import storage
-from unseen_server.core import metrics, ranking, release
+from unseen_server.core import metrics, ranking
 from unseen_server.core.digests import digest_of
 from unseen_server.core.metrics import Scores
+from unseen_server.core.release import Released
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateScore, Score, Standing, Submission, Team
-from unseen_server.services import audit, competitions, teams
+from unseen_server.services import audit, receipts, teams
+from unseen_server.services.receipts import Linked
 
 LONGEST_FILE_NAME = 255
 
@@ -41,7 +43,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Entered:
-    """What an accepted file changed on the public board, as its team may know it."""
+    """What an accepted file changed on the public board, as its team may know it, and its link of the chain."""
 
     shown: float | None
     previous_best: float | None
@@ -49,6 +51,7 @@ class Entered:
     rank: int | None
     previous_rank: int | None
     teams: int
+    linked: Linked
 
 
 def enter(
@@ -57,15 +60,15 @@ def enter(
     team: Team,
     submission: Submission,
     scores: Scores,
+    released: Released,
     predictions: NDArray[np.float64],
     content: bytes,
     *,
     actor: str,
 ) -> Entered:
     """Write everything one file leaves behind, inside the caller's transaction."""
-    session.add(submission)
-    session.flush()
-    public, private = scored(competition, submission.id, scores)
+    linked = receipts.add_link(session, submission, team.id)
+    public, private = scored(competition, submission.id, scores, released)
     session.add_all([Score(**public), PrivateScore(**private)])
     storage.keep(session, submission.id, predictions, content)
     audit.record(
@@ -79,24 +82,31 @@ def enter(
         sha256=submission.sha256,
         slot=submission.slot,
     )
-    return _stand(session, competition, team, submission, public["shown"])
+    return _stand(session, competition, team, submission, released, linked)
 
 
-def scored(competition: Competition, submission_id: int, scores: Scores) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both halves as rows under the key that counts now; the public one with what the student is shown of it."""
+def scored(
+    competition: Competition, submission_id: int, scores: Scores, released: Released
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both halves as rows under the key that counts now; the public one with what the student is told of it."""
     place = {"submission_id": submission_id, "key_version": competition.key_version}
-    shown = release.shown(competition.release, scores.public.value, competitions.release_constants(competition))
-    return {**place, **asdict(scores.public), "shown": shown}, {**place, **asdict(scores.private)}
+    return {**place, **asdict(scores.public), **asdict(released)}, {**place, **asdict(scores.private)}
 
 
 def _stand(
-    session: Session, competition: Competition, team: Team, submission: Submission, shown: float | None
+    session: Session,
+    competition: Competition,
+    team: Team,
+    submission: Submission,
+    released: Released,
+    linked: Linked,
 ) -> Entered:
     """Bring the team's standing up to date; a late file leaves it as it was."""
     direction = metrics.metric(competition.metric).direction
     standing = _standing_of(session, competition, team)
     previous_best = standing.score
     previous_rank = teams.public_rank(session, competition, standing)
+    shown = released.shown if released.accepted else None
     improved = shown is not None and (previous_best is None or ranking.better(shown, previous_best, direction))
     if not submission.late:
         standing.entries += 1
@@ -105,12 +115,13 @@ def _stand(
             standing.score, standing.submission_id = shown, submission.id
     session.flush()
     return Entered(
-        shown=shown,
+        shown=released.shown,
         previous_best=previous_best,
         improved=improved and not submission.late,
         rank=teams.public_rank(session, competition, standing),
         previous_rank=previous_rank,
         teams=queries.boards.ranked_teams(session, competition.id),
+        linked=linked,
     )
 
 

@@ -27,9 +27,12 @@ CELL_BREAKS = ("\t", "\r", "\n")
 
 
 def board_csv(board: Board) -> str:
-    """The board in Kaggle's columns."""
+    """The board in Kaggle's columns, and after them in ours."""
     return csv_text(
-        ("Rank", "TeamName", "LastSubmissionDate", "Score", "SubmissionCount", "TeamMemberUserNames"),
+        (
+            *("Rank", "TeamName", "LastSubmissionDate", "Score", "SubmissionCount", "TeamMemberUserNames"),
+            *("BehindLeaderLow", "BehindLeaderHigh", "TiedWithLeader", "RankBest", "RankWorst"),
+        ),
         (
             (
                 entry.rank,
@@ -38,6 +41,9 @@ def board_csv(board: Board) -> str:
                 entry.score,
                 entry.entries,
                 ", ".join(entry.members),
+                *(entry.behind_leader or ("", "")),
+                "" if entry.tied_with_leader is None else str(entry.tied_with_leader).lower(),
+                *(entry.rank_interval or ("", "")),
             )
             for entry in board.entries
         ),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from unseen_server.core import metrics, ranking
 from unseen_server.core.errors import BadRequest, NotFound, WrongPhase
+from unseen_server.core.release import LADDER
 from unseen_server.core.schedule import Phase
 from unseen_server.core.sentences import Sentence, say
 from unseen_server.db import queries
@@ -34,7 +35,7 @@ class Final:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A submission by what its team was shown of it: all that the default rule may look at."""
+    """A submission by the public score it stands by: all that the default rule may look at."""
 
     sequence: int
     score: float | None
@@ -105,23 +106,34 @@ def _final(session: Session, competition: Competition, team: Team | None) -> Fin
         refs=chosen or [shown.sequence for shown in best],
         chosen=bool(chosen),
         final_submissions=competition.final_submissions,
-        rule=say(
-            "If you choose none, your best {count} by public score count, "
-            "the earlier of equals. The best of your final submissions on the private rows is your final score.",
+        rule=_rule(competition),
+    )
+
+
+def _rule(competition: Competition) -> Sentence:
+    if competition.release == LADDER:
+        return say(
+            "If you choose none, your last {count} significant improvements count; where there are fewer, your "
+            "earliest other files count, too. "
+            "The best of your final submissions on the private rows is your final score.",
             count=competition.final_submissions,
-        ),
+        )
+    return say(
+        "If you choose none, your best {count} by public score count, "
+        "the earlier of equals. The best of your final submissions on the private rows is your final score.",
+        count=competition.final_submissions,
     )
 
 
 def _on_time(
     session: Session, competition: Competition, team: Team | None
 ) -> dict[int, tuple[Submission, float | None]]:
-    """The team's submissions that can be final, by number, each with what was shown of it."""
+    """The team's submissions that can be final, by number, each with the public score it stands by."""
     if team is None:
         return {}
     rows = queries.submissions.submissions_of_team(session, team.id, competition.key_version, EVERY_SUBMISSION)
     return {
-        submission.id: (submission, shown)
-        for submission, shown in rows
+        submission.id: (submission, shown if accepted else None)
+        for submission, shown, accepted in rows
         if not submission.late and submission.withdrawn_at is None
     }

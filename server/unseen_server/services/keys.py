@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from unseen_server.core.splits import AnswerKey
 from unseen_server.db import queries
 from unseen_server.db.models import AnswerKeyVersion, Competition
 from unseen_server.db.session import Database
+from unseen_server.services.kept import Kept
 
 KEPT = 64  # answer keys held in memory at most
 
@@ -30,20 +30,11 @@ class KeyRing:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._keys: dict[tuple[int, int], LoadedKey] = {}
-        self._lock = threading.Lock()
+        self._keys: Kept[tuple[int, int], LoadedKey] = Kept(KEPT)
 
     def of(self, competition: Competition) -> LoadedKey:
         """The key that counts for the competition as given."""
-        place = (competition.id, competition.key_version)
-        key = self._keys.get(place)
-        if key is None:
-            with self._lock:
-                key = self._keys.get(place) or self._read(competition)
-                if len(self._keys) >= KEPT:
-                    self._keys.pop(next(iter(self._keys)))
-                self._keys[place] = key
-        return key
+        return self._keys.of((competition.id, competition.key_version), lambda: self._read(competition))
 
     def _read(self, competition: Competition) -> LoadedKey:
         with self._db.read() as session:

@@ -10,13 +10,23 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from unseen_server.core import metrics, release, schedule, yardstick
+from unseen_server.core import metrics, receipts, schedule, yardstick
 from unseen_server.core.errors import BadRequest, Conflict, WrongPhase
+from unseen_server.core.metrics import Floats
 from unseen_server.core.predictions import read_predictions
 from unseen_server.core.schedule import Phase
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import AnswerKeyVersion, Competition, CompetitionFile, Course, Page, StoredFile
+from unseen_server.db.models import (
+    AnswerKeyVersion,
+    Chain,
+    Competition,
+    CompetitionFile,
+    Course,
+    Page,
+    StoredFile,
+    Yardstick,
+)
 from unseen_server.db.session import Database
 from unseen_server.services import audit, baselines, competitions, courses
 from unseen_server.services.bundles import Bundle
@@ -31,7 +41,7 @@ def create(
     db: Database, bundle: Bundle, *, course: str | None, principal: Principal, now: datetime, origin: str = "folder"
 ) -> Shown:
     """Bring a bundle in as a draft, all of it or nothing; the audit says from what it was made."""
-    settings, key = bundle.settings, bundle.key
+    settings, key, measure = bundle.settings, bundle.key, _measure(bundle)
     with db.write() as session:
         home = courses.meant(session, course, principal, now)
         principal.need_instructor(home)
@@ -41,9 +51,11 @@ def create(
                     "There is already a competition at the address “{slug}”. Choose another slug.", slug=settings.slug
                 )
             )
-        competition = _row(bundle, home, now)
+        competition = _row(bundle, home, measure, now)
         session.add(competition)
         session.flush()
+        session.add(Yardstick(competition_id=competition.id, content=measure.astype("<f8").tobytes()))
+        session.add(Chain(competition_id=competition.id, head=receipts.START))
         session.add(AnswerKeyVersion(competition_id=competition.id, version=FIRST, created_at=now, **packed(key)))
         _add_pages_and_files(session, competition, bundle, now)
         audit.record_in(session, competition, principal, now, "competition.create", competition.slug, origin=origin)
@@ -130,9 +142,10 @@ def close(db: Database, *, slug: str, principal: Principal, now: datetime) -> Sh
     return competitions.shown(db, slug=slug, principal=principal, now=now)
 
 
-def _row(bundle: Bundle, course: Course, now: datetime) -> Competition:
+def _row(bundle: Bundle, course: Course, measure: Floats, now: datetime) -> Competition:
     """The competition as it stands in its table, not yet launched."""
-    settings, key, constants = bundle.settings, bundle.key, _constants(bundle)
+    settings, key = bundle.settings, bundle.key
+    constants = yardstick.constants(metrics.metric(settings.metric), key, measure)
     return Competition(
         course_id=course.id,
         slug=settings.slug,
@@ -170,15 +183,12 @@ def _bump(
     audit.record_in(session, competition, principal, now, action, competition.slug, **details)
 
 
-def _constants(bundle: Bundle) -> release.Constants:
-    """What public scores are rounded by: from the first declared baseline, else from the mean training label."""
-    key, declared = bundle.key, bundle.settings.baselines
-    metric = metrics.metric(bundle.settings.metric)
+def _measure(bundle: Bundle) -> Floats:
+    """The predictions (n,) that scores are measured by: the first declared baseline's, else the mean training label."""
+    declared = bundle.settings.baselines
     if declared:
-        predictions = read_predictions(bundle.baseline_files[declared[0].file], declared[0].file, bundle.expected())
-    else:
-        predictions = np.full(len(key.ids), bundle.training_mean)
-    return yardstick.constants(metric, key, predictions)
+        return read_predictions(bundle.baseline_files[declared[0].file], declared[0].file, bundle.expected())
+    return np.full(len(bundle.key.ids), bundle.training_mean)
 
 
 def _add_pages_and_files(session: Session, competition: Competition, bundle: Bundle, now: datetime) -> None:

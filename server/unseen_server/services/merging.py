@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from unseen_server.core import limits, merging
 from unseen_server.core.merging import Together
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Standing, Submission, Team, TeamInvitation, TeamMember
+from unseen_server.db.models import Competition, Standing, Submission, Team, TeamInvitation, TeamMember, TeamMerge
 from unseen_server.services import audit, entries
 
 
@@ -61,6 +61,8 @@ def merge(
     """
     for team_id in sorted((host.id, guest.id)):
         queries.teams.locked_team(session, team_id)
+    after = max(queries.submissions.submission_ids(session, competition.id), default=0)
+    session.add(TeamMerge(competition_id=competition.id, host_id=host.id, guest_id=guest.id, after=after))
     _move_submissions(session, host, guest)
     session.execute(update(TeamMember).where(TeamMember.team_id == guest.id).values(team_id=host.id))
     _end_invitations(session, host, guest)

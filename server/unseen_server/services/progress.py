@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 from unseen_server.core import limits
 from unseen_server.db import queries
 from unseen_server.db.session import Database
-from unseen_server.services import bundles, competitions, folders
+from unseen_server.services import bundles, burnt, competitions, folders
 from unseen_server.services.bundles import PAGES, Report
+from unseen_server.services.burnt import Burnt
 from unseen_server.services.principals import Principal
 from unseen_server.services.submit import REJECTIONS_WINDOW
 
@@ -37,6 +38,7 @@ class Progress:
     missing_pages: list[str]
     baselines: int
     file_bytes: int
+    burnt: Burnt
 
 
 def progress(
@@ -64,6 +66,7 @@ def progress(
             missing_pages=[name for name in PAGES if name not in written],
             baselines=len(queries.competitions.baselines_of(session, competition.id)),
             file_bytes=sum(file.size for file in queries.competitions.files_of(session, competition.id)),
+            burnt=burnt.of(session, competition),
         )
 
 

@@ -28,7 +28,8 @@ KINDS = ("all", "late", "withdrawn", "selected")
 class Received:
     """A submission, for staff alone: with its exact public score and with the private one, which students do not see.
 
-    `kind` is its team's: student, staff or baseline. Nobody in person sent a baseline's.
+    `kind` is its team's: student, staff or baseline. Nobody in person sent a baseline's. Where it is not `accepted`,
+    the ladder found no significant improvement, and `shown` repeats what was shown before.
     """
 
     ref: int
@@ -46,6 +47,7 @@ class Received:
     withdrawn_by: str | None
     withdrawn_reason: str | None
     shown: float | None
+    accepted: bool
     public_score: float
     private_score: float
 
@@ -135,6 +137,7 @@ def _received(row: ReceivedRow) -> Received:
         withdrawn_by=submission.withdrawn_by,
         withdrawn_reason=submission.withdrawn_reason,
         shown=score.shown,
+        accepted=score.accepted,
         public_score=score.value,
         private_score=private.value,
     )

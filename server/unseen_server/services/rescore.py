@@ -19,20 +19,19 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from unseen_server import storage
-from unseen_server.core import metrics, schedule, yardstick
+from unseen_server.core import metrics, schedule
 from unseen_server.core.errors import Conflict
 from unseen_server.core.metrics import Floats, Scores
-from unseen_server.core.release import Constants
+from unseen_server.core.release import Released
 from unseen_server.core.sentences import say
 from unseen_server.core.splits import AnswerKey
 from unseen_server.db import queries
 from unseen_server.db.models import Announcement, AnswerKeyVersion, Competition, PrivateScore, Score
 from unseen_server.db.session import Database
-from unseen_server.services import audit, bundles, competitions, entries, reveal
+from unseen_server.services import audit, bundles, competitions, entries, releasing, reveal
 from unseen_server.services.keys import KeyRing, packed
 from unseen_server.services.principals import Principal
-
-AT_ONCE = 100  # prediction vectors in memory
+from unseen_server.services.releasing import History, Rules
 
 # Two languages in one text, as announcements are kept; the staff can withdraw it and write another.
 ANNOUNCED = (
@@ -40,6 +39,7 @@ ANNOUNCED = (
 )
 
 Progress = Callable[[int, int], None]
+Judged = dict[int, tuple[Scores, Released]]  # both scores and what is told, by number of submission
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,12 @@ class _Boards:
 
 @dataclass(frozen=True)
 class _Correction:
-    """The key that counts, the one that is to replace it, and the release's constants under the new one."""
+    """The key that counts, the one that is to replace it, and what is told under the new one."""
 
     version: int
     old: AnswerKey
     new: AnswerKey
-    constants: Constants
+    rules: Rules
 
     @property
     def labels_changed(self) -> int:
@@ -152,17 +152,24 @@ def rescore(
     bounds = (competition.lower_bound, competition.upper_bound)
     key = keys.of(competition)
     new = bundles.read_solution(content, key.answers, bounds)
-    constants = _constants(db, competition, key.answers, new)
-    correction = _Correction(key.version, key.answers, new, constants)
-    scores = _score_all(db, competition, new, progress)
+    with db.read() as session:
+        rules = releasing.rules(session, competition, key.answers, new)
+    correction = _Correction(key.version, key.answers, new, rules)
+    judged = _judge_all(db, competition, rules, progress)
     with contextlib.suppress(_OnlyLooking), db.write() as session:
         competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
         if competition.key_version != correction.version:
             raise Conflict(reason=say("Somebody else corrected the answers at the same moment. Look at them again."))
-        refs = queries.submissions.submission_ids(session, competition.id)
-        since = [ref for ref in refs if ref not in scores]  # came while the others were scored
-        scores.update(_scored(session, competition, new, since))
-        report = _apply(session, competition, correction, scores, principal, now, dry_run=dry_run, quiet=quiet)
+        report = _apply(
+            session,
+            competition,
+            correction,
+            _up_to_date(session, competition, rules, judged),
+            principal,
+            now,
+            dry_run=dry_run,
+            quiet=quiet,
+        )
         if dry_run:
             raise _OnlyLooking
     return report
@@ -171,58 +178,50 @@ def rescore(
 # before the transaction
 
 
-def _score_all(db: Database, competition: Competition, key: AnswerKey, progress: Progress) -> dict[int, Scores]:
-    """Scores of all submissions there are, a few at a time, so that no reader keeps the writers of SQLite waiting."""
-    scores: dict[int, Scores] = {}
+def _judge_all(
+    db: Database, competition: Competition, rules: Rules, progress: Progress
+) -> dict[int, tuple[History, Judged]]:
+    """Every team's submissions from the first one on, read a few at a time, so that no reader keeps the writers of
+    SQLite waiting."""
     with db.read() as session:
-        refs = queries.submissions.submission_ids(session, competition.id)
-    for start in range(0, len(refs), AT_ONCE):
+        histories = releasing.histories(session, competition)
+    total, done = sum(len(history.submissions) for history in histories.values()), 0
+
+    def read(refs: Sequence[int]) -> list[tuple[int, Floats]]:
         with db.read() as session:
-            scores.update(_scored(session, competition, key, refs[start : start + AT_ONCE]))
-        progress(len(scores), len(refs))
-    return scores
+            return list(storage.predictions_of(session, refs))
 
-
-def _scored(
-    session: Session, competition: Competition, key: AnswerKey, refs: Sequence[int]
-) -> Iterator[tuple[int, Scores]]:
-    metric = metrics.metric(competition.metric)
-    for ref, predictions in storage.predictions_of(session, refs):
-        yield ref, metrics.score(metric, key.labels, predictions, key.usage)
-
-
-def _constants(db: Database, competition: Competition, old: AnswerKey, new: AnswerKey) -> Constants:
-    """The constants under the new key, measured by what they were measured by under the old one.
-
-    That is the baseline which, on the old key, gives the constants kept; else the mean training label, as where none
-    was declared.
-    """
-    metric, kept = metrics.metric(competition.metric), competitions.release_constants(competition)
-    with db.read() as session:
-        for predictions in _yardsticks(session, competition, len(old.ids)):
-            measured = yardstick.constants(metric, old, predictions)
-            if (measured.baseline_score, measured.standard_error) == (kept.baseline_score, kept.standard_error):
-                break
-        return yardstick.constants(metric, new, predictions)
-
-
-def _yardsticks(session: Session, competition: Competition, n: int) -> Iterator[Floats]:
-    """What the constants may have been measured by: the baselines in their order, and the mean."""
-    for ref in queries.submissions.baseline_submission_ids(session, competition.id):
-        yield from (predictions for _, predictions in storage.predictions_of(session, [ref]))
-    train = next(file for file in queries.competitions.files_of(session, competition.id) if file.name == "train.csv")
-    content = queries.competitions.stored_content(session, train.sha256)
-    yield np.full(n, bundles.mean_label(content, competition.target_column))
+    judged = {}
+    for team_id, history in histories.items():
+        judged[team_id] = history, releasing.told_again(rules, history, read)
+        done += len(history.submissions)
+        progress(done, total)
+    return judged
 
 
 # inside the transaction
+
+
+def _up_to_date(
+    session: Session, competition: Competition, rules: Rules, judged: Mapping[int, tuple[History, Judged]]
+) -> Judged:
+    """All submissions by now; teams that submitted or merged while the others were judged are judged again."""
+
+    def read(refs: Sequence[int]) -> Iterator[tuple[int, Floats]]:
+        return storage.predictions_of(session, refs)
+
+    every: Judged = {}
+    for team_id, history in releasing.histories(session, competition).items():
+        before, told = judged.get(team_id, (None, {}))
+        every |= told if before == history else releasing.told_again(rules, history, read)
+    return every
 
 
 def _apply(
     session: Session,
     competition: Competition,
     correction: _Correction,
-    scores: Mapping[int, Scores],
+    judged: Judged,
     principal: Principal,
     now: datetime,
     *,
@@ -234,7 +233,7 @@ def _apply(
     changes_something = bool(correction.labels_changed or correction.usage_changed)
     if changes_something:
         _replace_key(session, competition, correction, now)
-        rows = [entries.scored(competition, ref, one) for ref, one in scores.items()]
+        rows = [entries.scored(competition, ref, *one) for ref, one in judged.items()]
         if rows:
             session.execute(insert(Score), [public for public, _ in rows])
             session.execute(insert(PrivateScore), [private for _, private in rows])
@@ -251,7 +250,7 @@ def _apply(
         usage_changed=correction.usage_changed,
         public_rows=correction.new.n_public,
         private_rows=correction.new.n_private,
-        submissions=len(scores),
+        submissions=len(judged),
         seal=None if dry_run else competition.seal,
         public=_changes(before.public, after.public),
         private=_changes(before.private, after.private),
@@ -265,10 +264,12 @@ def _apply(
 
 def _replace_key(session: Session, competition: Competition, correction: _Correction, now: datetime) -> None:
     version, new = queries.competitions.newest_key_version(session, competition.id) + 1, correction.new
+    superseded = queries.competitions.answer_key(session, competition.id, competition.key_version)
+    superseded.seal, superseded.seal_salt = competition.seal, competition.seal_salt
     session.add(AnswerKeyVersion(competition_id=competition.id, version=version, created_at=now, **packed(new)))
     competition.key_version, competition.public_rows = version, new.n_public
-    competition.baseline_score = correction.constants.baseline_score
-    competition.baseline_standard_error = correction.constants.standard_error
+    competition.baseline_score = correction.rules.constants.baseline_score
+    competition.baseline_standard_error = correction.rules.constants.standard_error
     if competition.seal is not None:
         competition.seal_salt = secrets.token_hex(16)
         competition.seal = new.sealed_hash(competition.seal_salt)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from unseen_server.core import metrics, ranking
+from unseen_server.core import intervals, metrics, ranking
 from unseen_server.core.errors import BadRequest, NotFound
+from unseen_server.core.intervals import Compared
 from unseen_server.core.ranking import Direction
-from unseen_server.core.sentences import say
+from unseen_server.core.sentences import Sentence, say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, names
-from unseen_server.services.principals import Principal
+from unseen_server.services.comparisons import Comparisons
+from unseen_server.services.principals import SERVER, Principal
 
 BOARDS = ("public", "private")
 READ_AT_ONCE = 5000  # teams in one question to the database
@@ -29,8 +31,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Entry:
-    """One row. `previous_rank` is, on the private board, the rank on the public one; the intervals are None
-    where the board shows none."""
+    """One row. `previous_rank` is, on the private board, the rank on the public one.
+
+    `behind_leader` [low, high], whether the row may be `tied_with_leader` and its `rank_interval` [best, worst]
+    (core/intervals) are None for baselines and where the board says nothing of them; on the public board they are no
+    more exact than its scores.
+    """
 
     rank: int | None
     team: str
@@ -52,26 +58,33 @@ class Board:
     board: str
     generated_at: datetime
     direction: str
+    note: Sentence | None
     entries: list[Entry]
 
 
 class Place(NamedTuple):
-    """Who stands here, by which score; the public rank and score beside a private one."""
+    """Who stands here, by which score of which submission; the public rank and score beside a private one."""
 
     team_id: int
     rank: int | None
     score: float
     public_rank: int | None
     public_score: float | None
+    submission_id: int | None = None
+    compared: Compared | None = None
 
 
 @dataclass(frozen=True)
 class Order:
-    """A whole board without its names, best first: small enough to keep and to look through."""
+    """A whole board without its names, best first: small enough to keep and to look through.
+
+    `note` says whom the leader does not lead for certain.
+    """
 
     board: str
     direction: Direction
     places: Sequence[Place]
+    note: Sentence | None = None
 
     @cached_property
     def ranked(self) -> int:
@@ -108,20 +121,51 @@ class Progress:
 
 
 def board(
-    db: Database, *, slug: str, which: str, principal: Principal | None, now: datetime, limit: int | None = None
+    db: Database,
+    comparisons: Comparisons | None = None,
+    *,
+    slug: str,
+    which: str,
+    principal: Principal | None,
+    now: datetime,
+    limit: int | None = None,
 ) -> Board:
     """The first `limit` rows of the public board, or of the private one, which is NotFound before the reveal."""
+    found = order(db, comparisons, slug=slug, which=which, principal=principal, now=now, limit=limit)
     with db.read() as session:
         competition = competitions.visible(session, slug, principal, now)
-        order = _order(session, competition, which, limit)
-        rows = _entries(session, competition.id, order.places)
-        return Board(competition.slug, which, now, order.direction, [entry for entry in rows if entry])
+        rows = _entries(session, competition.id, found.places)
+        return Board(competition.slug, which, now, found.direction, found.note, [entry for entry in rows if entry])
 
 
-def order(db: Database, *, slug: str, which: str, principal: Principal | None, now: datetime) -> Order:
-    """Who stands where on the public board, or on the private one, which is NotFound before the reveal."""
+def order(
+    db: Database,
+    comparisons: Comparisons | None = None,
+    *,
+    slug: str,
+    which: str,
+    principal: Principal | None,
+    now: datetime,
+    limit: int | None = None,
+) -> Order:
+    """Who stands where on the public board, or on the private one, which is NotFound before the reveal.
+
+    The first `limit` of them. Without `comparisons` nothing is said of intervals and ties.
+    """
     with db.read() as session:
-        return _order(session, competitions.visible(session, slug, principal, now), which, None)
+        competition = competitions.visible(session, slug, principal, now)
+        order = _order(session, competition, which, None if comparisons else limit)
+    if comparisons:
+        order = _with_comparisons(order, competition, comparisons)
+    return replace(order, places=order.places[:limit])
+
+
+def follow(db: Database, comparisons: Comparisons, *, slug: str, now: datetime) -> None:
+    """Compare anew after a submission has changed a public board, so that whoever looks next need not wait for it."""
+    try:
+        order(db, comparisons, slug=slug, which="public", principal=SERVER, now=now)
+    except Exception:
+        log.exception("the public board of %s could not be compared anew", slug)
 
 
 def entries(
@@ -185,10 +229,23 @@ def _order(session: Session, competition: Competition, which: str, limit: int | 
 def _public(session: Session, competition_id: int, direction: Direction, limit: int | None) -> list[Place]:
     rank, places = 0, []
     rows: Sequence[Any] = queries.boards.public_places(session, competition_id, direction, limit)
-    for team_id, ranked, score in rows:
+    for team_id, ranked, score, submission_id in rows:
         rank += ranked
-        places.append(Place(team_id, rank if ranked else None, score, None, None))
+        places.append(Place(team_id, rank if ranked else None, score, None, None, submission_id))
     return places
+
+
+def _with_comparisons(order: Order, competition: Competition, comparisons: Comparisons) -> Order:
+    entries = [(place.submission_id or 0, place.score) for place in order.places if place.rank is not None]
+    if order.board == "public":
+        compared = comparisons.public(competition, entries)
+    else:
+        compared = comparisons.private(competition, [ref for ref, _ in entries])
+    if compared is None:
+        return order
+    each = iter(compared)
+    places = [place if place.rank is None else place._replace(compared=next(each)) for place in order.places]
+    return replace(order, places=places, note=intervals.who_is_tied(compared))
 
 
 def _entries(session: Session, competition_id: int, places: Sequence[Place]) -> Iterator[Entry | None]:
@@ -215,6 +272,7 @@ def _readable_teams(session: Session, team_ids: Sequence[int]) -> dict[int, Any]
 
 
 def _entry(place: Place, team: Any, members: list[str]) -> Entry:
+    compared = place.compared
     return Entry(
         rank=place.rank,
         team=team.name,
@@ -223,9 +281,9 @@ def _entry(place: Place, team: Any, members: list[str]) -> Entry:
         last_submission_at=team.last_submission_at,
         is_baseline=team.kind == "baseline",
         tier=team.tier,
-        behind_leader=None,
-        tied_with_leader=None,
-        rank_interval=None,
+        behind_leader=list(compared.behind) if compared and compared.behind else None,
+        tied_with_leader=compared.tied if compared else None,
+        rank_interval=list(compared.ranks) if compared and compared.ranks else None,
         previous_rank=place.public_rank,
         members=members,
     )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from unseen_server import storage
 from unseen_server.core.errors import NotFound
 from unseen_server.core.limits import Allowance
+from unseen_server.core.release import LADDER
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission
@@ -24,6 +25,8 @@ from unseen_server.services.submit import Receipt
 class OwnSubmission:
     """A submission as its own team sees it; `private_score` stays None until the reveal.
 
+    `significant`: on the ladder, whether it was a significant improvement; else `public_score` repeats the last one
+    that was, and is None before the first. None under other releases.
     `status` is “scored”, or “withdrawn” where the staff took it out, for the reason given.
     """
 
@@ -37,6 +40,7 @@ class OwnSubmission:
     private_score: float | None
     selected: bool
     late: bool
+    significant: bool | None
     withdrawn_reason: str | None
 
 
@@ -55,7 +59,7 @@ def own_submissions(db: Database, *, slug: str, principal: Principal, limit: int
             return []
         rows = queries.submissions.submissions_of_team(session, team.id, competition.key_version, limit)
         private = _private_scores(session, competition, team.id)
-        return [_as_own(submission, shown, private) for submission, shown in rows]
+        return [_as_own(competition, submission, shown, accepted, private) for submission, shown, accepted in rows]
 
 
 def own_submission(db: Database, *, ref: int, principal: Principal) -> OwnSubmission:
@@ -63,8 +67,9 @@ def own_submission(db: Database, *, ref: int, principal: Principal) -> OwnSubmis
     with db.read() as session:
         submission = _of_member(session, ref, principal)
         competition = session.get_one(Competition, submission.competition_id)
-        shown = queries.submissions.shown_score(session, submission.id, competition.key_version)
-        return _as_own(submission, shown, _private_scores(session, competition, submission.team_id))
+        score = queries.submissions.score_of(session, submission.id, competition.key_version)
+        private = _private_scores(session, competition, submission.team_id)
+        return _as_own(competition, submission, score.shown, score.accepted, private)
 
 
 def own_receipt(db: Database, *, ref: int, principal: Principal) -> Receipt:
@@ -103,7 +108,9 @@ def _private_scores(session: Session, competition: Competition, team_id: int) ->
     return queries.submissions.private_scores_of_team(session, team_id, competition.key_version)
 
 
-def _as_own(submission: Submission, shown: float | None, private: dict[int, float]) -> OwnSubmission:
+def _as_own(
+    competition: Competition, submission: Submission, shown: float | None, accepted: bool, private: dict[int, float]
+) -> OwnSubmission:
     return OwnSubmission(
         ref=submission.id,
         status="withdrawn" if submission.withdrawn_at else "scored",
@@ -115,5 +122,6 @@ def _as_own(submission: Submission, shown: float | None, private: dict[int, floa
         private_score=private.get(submission.id),
         selected=submission.selected and submission.withdrawn_at is None,
         late=submission.late,
+        significant=accepted if competition.release == LADDER else None,
         withdrawn_reason=submission.withdrawn_reason,
     )

@@ -28,16 +28,20 @@ from unseen_server.core.errors import (
     TotalLimitReached,
     UnsupportedFile,
 )
+from unseen_server.core.metrics import Scores
 from unseen_server.core.predictions import read_predictions
+from unseen_server.core.release import LADDER
 from unseen_server.core.schedule import ClockTime
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Rejection, Submission, User
+from unseen_server.db.models import Competition, Rejection, Submission, Team, User
 from unseen_server.db.session import Database
-from unseen_server.services import competitions, entries, names, teams
+from unseen_server.services import competitions, entries, names, receipts, releasing, teams
 from unseen_server.services.entries import LONGEST_FILE_NAME, Entered, Upload
 from unseen_server.services.keys import KeyRing, LoadedKey
 from unseen_server.services.principals import Principal
+from unseen_server.services.receipts import Signature, Signer
+from unseen_server.services.releasing import Told
 
 REJECTIONS_WINDOW = timedelta(hours=1)
 LONGEST_MESSAGE = 500
@@ -46,7 +50,12 @@ LONGEST_IDEMPOTENCY_KEY = 200
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a student is told of an accepted file. There is no field for a private score, so none can slip in."""
+    """What a student is told of an accepted file. There is no field for a private score, so none can slip in.
+
+    `significant`: on the ladder, whether this is a significant improvement; None under other releases.
+    What makes it proof (core/receipts): the team's number, the seal of the answer key, the links of the competition's
+    chain before and with this submission, and the signature over them with the key that `key_id` names.
+    """
 
     ref: int
     status: str
@@ -73,6 +82,14 @@ class Receipt:
     resets_at: datetime
     resets_at_local: datetime
     time_zone: str
+    # None on receipts of older servers.
+    significant: bool | None = None
+    team_number: int | None = None
+    seal: str | None = None
+    previous_link: str | None = None
+    link: str | None = None
+    key_id: str | None = None
+    signature: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,10 +100,36 @@ class Answer:
     replayed: bool
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """A file as it was read and scored under one version of the key: its predictions (n,), and what is told of it."""
+
+    key_version: int
+    predictions: NDArray[np.float64]
+    scores: Scores
+    told: Told
+
+    def still_holds(self, session: Session, competition: Competition, team: Team) -> bool:
+        """Unless the labels were corrected meanwhile, or the team has come further; where both rows are held."""
+        return competition.key_version == self.key_version and releasing.is_still_true(
+            session, competition, team.id, self.told
+        )
+
+
 def submit(
-    db: Database, keys: KeyRing, *, slug: str, principal: Principal, upload: Upload, received_at: datetime
+    db: Database,
+    keys: KeyRing,
+    *,
+    slug: str,
+    principal: Principal,
+    upload: Upload,
+    received_at: datetime,
+    signer: Signer | None = None,
 ) -> Answer:
-    """Accept a prediction file, or refuse it with a sentence. `received_at` is when its last byte arrived."""
+    """Accept a prediction file, or refuse it with a sentence. `received_at` is when its last byte arrived.
+
+    Every receipt hangs in the chain of its competition; it is signed where there is a signer.
+    """
     principal.need_scope("submit")
     upload = _tidied(upload)
     competition, team_id = _admitted(db, slug, principal, received_at)
@@ -99,43 +142,17 @@ def submit(
             schedule.admit(competitions.timetable(competition, own_deadline), received_at)
             _refuse_over_quota(session, competition, team_id, received_at)
             _refuse_flood(session, competition, principal, received_at)
-        key = keys.of(competition)
-        predictions = _read(db, key, competition, principal, upload, received_at)
-        scores = metrics.score(metrics.metric(competition.metric), key.answers.labels, predictions, key.answers.usage)
+        judged = _judged(db, keys.of(competition), competition, team_id, principal, upload, received_at)
+        if signer:
+            receipts.publish(db, signer, received_at)
         with db.write() as session:
-            competition = queries.competitions.locked_competition(session, competition.id, exclusively=False)
-            if competition.key_version != key.version:
-                continue  # the labels were corrected meanwhile: score again
-            if session.get_one(User, principal.user_id).disabled_at:
-                raise NotSignedIn()  # deleted meanwhile: nothing of theirs may be kept any more
-            team = queries.teams.locked_team_of(session, competition.id, principal.user_id)
-            answer = _first_answer(session, competition, principal, upload)
-            if answer:
-                return answer
-            judged_at = competitions.judged_at(competition, received_at)
-            own_deadline = teams.own_deadline(session, competition, team.id)
-            late = schedule.admit(competitions.timetable(competition, own_deadline), judged_at)
-            allowance = _refuse_over_quota(session, competition, team.id, received_at)
-            submission = Submission(
-                competition_id=competition.id,
-                team_id=team.id,
-                user_id=principal.user_id,
-                quota_day=limits.quota_day(received_at, competition.time_zone),
-                slot=allowance.used_today,
-                idempotency_key=upload.idempotency_key,
-                request_digest=upload.request_digest,
-                file_name=upload.file_name,
-                message=upload.message,
-                sha256=upload.sha256,
-                submitted_at=received_at,
-                late=late,
+            competition, team = _locked(session, competition.id, principal)
+            if not judged.still_holds(session, competition, team):
+                team_id = team.id
+                continue  # judge again
+            return _first_answer(session, competition, principal, upload) or _entered(
+                session, competition, team, principal, upload, judged, received_at, signer
             )
-            entered = entries.enter(
-                session, competition, team, submission, scores, predictions, upload.content, actor=principal.username
-            )
-            receipt = _receipt(competition, submission, entered, allowance)
-            submission.receipt = msgspec.to_builtins(receipt)
-        return Answer(receipt, replayed=False)
 
 
 def check(
@@ -150,6 +167,21 @@ def check(
 
 
 # before the transaction
+
+
+def _judged(
+    db: Database,
+    key: LoadedKey,
+    competition: Competition,
+    team_id: int,
+    principal: Principal,
+    upload: Upload,
+    now: datetime,
+) -> _Judged:
+    predictions = _read(db, key, competition, principal, upload, now)
+    scores = metrics.score(metrics.metric(competition.metric), key.answers.labels, predictions, key.answers.usage)
+    told = releasing.tell(db, competition, key, team_id, predictions, scores)
+    return _Judged(key.version, predictions, scores, told)
 
 
 def _tidied(upload: Upload) -> Upload:
@@ -250,7 +282,73 @@ def _seconds(span: timedelta) -> int:
 # inside the transaction
 
 
-def _receipt(competition: Competition, submission: Submission, entered: Entered, before: limits.Allowance) -> Receipt:
+def _locked(session: Session, competition_id: int, principal: Principal) -> tuple[Competition, Team]:
+    """The competition and the person's team by now, for which nobody else submits meanwhile.
+
+    The chain comes first, for which all queue: where new ones kept joining those who share the competition's row,
+    whoever wants it alone, to correct labels or to reveal, would never have a turn on PostgreSQL.
+    """
+    queries.chains.locked_chain(session, competition_id)
+    competition = queries.competitions.locked_competition(session, competition_id, exclusively=False)
+    if session.get_one(User, principal.user_id).disabled_at:
+        raise NotSignedIn()  # deleted meanwhile: nothing of theirs may be kept any more
+    return competition, queries.teams.locked_team_of(session, competition.id, principal.user_id)
+
+
+def _entered(
+    session: Session,
+    competition: Competition,
+    team: Team,
+    principal: Principal,
+    upload: Upload,
+    judged: _Judged,
+    received_at: datetime,
+    signer: Signer | None,
+) -> Answer:
+    """Admit and count the file now that nobody else can, and write all of it."""
+    own_deadline = teams.own_deadline(session, competition, team.id)
+    judged_at = competitions.judged_at(competition, received_at)
+    late = schedule.admit(competitions.timetable(competition, own_deadline), judged_at)
+    allowance = _refuse_over_quota(session, competition, team.id, received_at)
+    submission = Submission(
+        competition_id=competition.id,
+        team_id=team.id,
+        user_id=principal.user_id,
+        quota_day=limits.quota_day(received_at, competition.time_zone),
+        slot=allowance.used_today,
+        idempotency_key=upload.idempotency_key,
+        request_digest=upload.request_digest,
+        file_name=upload.file_name,
+        message=upload.message,
+        sha256=upload.sha256,
+        submitted_at=received_at,
+        late=late,
+    )
+    entered = entries.enter(
+        session,
+        competition,
+        team,
+        submission,
+        judged.scores,
+        judged.told.released,
+        judged.predictions,
+        upload.content,
+        actor=principal.username,
+    )
+    signed = receipts.sign(signer, competition, submission, entered.linked) if signer else None
+    receipt = _receipt(competition, submission, judged.told, entered, allowance, signed)
+    submission.receipt = msgspec.to_builtins(receipt)
+    return Answer(receipt, replayed=False)
+
+
+def _receipt(
+    competition: Competition,
+    submission: Submission,
+    told: Told,
+    entered: Entered,
+    before: limits.Allowance,
+    signed: Signature | None,
+) -> Receipt:
     return Receipt(
         ref=submission.id,
         status="scored",
@@ -259,6 +357,7 @@ def _receipt(competition: Competition, submission: Submission, entered: Entered,
         sha256=submission.sha256,
         submitted_at=submission.submitted_at,
         public_score=entered.shown,
+        significant=told.released.accepted if competition.release == LADDER else None,
         selected=False,
         late=submission.late,
         competition=competition.slug,
@@ -277,4 +376,8 @@ def _receipt(competition: Competition, submission: Submission, entered: Entered,
         resets_at=before.resets_at,
         resets_at_local=schedule.local(before.resets_at, before.time_zone),
         time_zone=competition.time_zone,
+        team_number=submission.entered_as,
+        previous_link=entered.linked.previous,
+        link=entered.linked.link,
+        **vars(signed) if signed else {},
     )

@@ -8,8 +8,8 @@ making       a folder from a labelled CSV
 writing      the folder again, from Bundle
 """
 
-from unseen_server.services.bundles.making import init_bundle, labelled_bundle, slug_of, title_of
-from unseen_server.services.bundles.preflight import Finding, Report, check_bundle
+from unseen_server.services.bundles.making import init_bundle, labelled_bundle, slug_of, split_advice, title_of
+from unseen_server.services.bundles.preflight import Finding, Report, advised, check_bundle
 from unseen_server.services.bundles.reading import (
     PAGES,
     PUBLIC_FILES,
@@ -32,6 +32,7 @@ __all__ = [
     "Finding",
     "Report",
     "Settings",
+    "advised",
     "check_bundle",
     "init_bundle",
     "labelled_bundle",
@@ -42,6 +43,7 @@ __all__ = [
     "read_solution",
     "read_zip",
     "slug_of",
+    "split_advice",
     "title_of",
     "written",
     "zipped",

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unseen_server.core import advice as advising
+from unseen_server.core.advice import Advice, recommended_public_share
 from unseen_server.core.errors import BadRequest
+from unseen_server.core.limits import quota_days
 from unseen_server.core.metrics import METRICS, Metric
 from unseen_server.core.schedule import local, local_to_utc
 from unseen_server.core.sentences import say
-from unseen_server.core.splits import PUBLIC, TRAINING, split
+from unseen_server.core.splits import PUBLIC, TRAINING, public_rows, split, test_rows
 from unseen_server.services.bundles import page_texts
 from unseen_server.services.bundles.page_texts import Texts
 from unseen_server.services.bundles.problems import Problems
@@ -39,7 +42,7 @@ def init_bundle(
     target: str,
     id_column: str | None = None,
     test_size: float = 0.3,
-    public: float = 0.5,
+    public: float | None = None,
     seed: int | None = None,
     *,
     now: datetime,
@@ -52,7 +55,8 @@ def init_bundle(
 ) -> Bundle:
     """Writes the whole folder from the rows of `labelled` and returns it as read back.
 
-    `test_size` of the rows become the test set and `public` of those its public part, stratified by label. Rows are
+    `test_size` of the rows become the test set and `public` of those its public part (by default as much as is advised
+    for so many rows), stratified by label. Rows are
     shuffled and numbered anew, so that neither place nor id tells where a row stood; a column called “id” is replaced.
     With `id_column` the ids stay as they are. Other fields are copied as text, untouched. The seed is secret and random
     unless given, and is written nowhere. Without a `deadline` (aware, or a local
@@ -98,7 +102,7 @@ def labelled_bundle(
     target: str,
     id_column: str | None = None,
     test_size: float = 0.3,
-    public: float = 0.5,
+    public: float | None = None,
     seed: int | None = None,
     *,
     now: datetime,
@@ -112,8 +116,9 @@ def labelled_bundle(
     _check_arguments(test_size, public, seed, metric)
     seed = secrets.randbits(128) if seed is None else seed
     table, labels = _labelled_rows(file_name, content, target, id_column)
+    share = recommended_public_share(test_rows(len(labels), test_size)) if public is None else public
     parts = _parts(
-        table, labels, target, id_column, split(labels, test_share=test_size, public_share=public, seed=seed), seed
+        table, labels, target, id_column, split(labels, test_share=test_size, public_share=share, seed=seed), seed
     )
     files = parts.tables() | {
         FILE: _SETTINGS.format(
@@ -129,12 +134,44 @@ def labelled_bundle(
     return {file: text.encode() for file, text in files.items()}
 
 
-def _check_arguments(test_size: float, public: float, seed: int | None, metric: str) -> None:
+def split_advice(
+    file_name: str,
+    content: bytes,
+    target: str,
+    id_column: str | None,
+    test_size: float,
+    public: float | None,
+    *,
+    begins: datetime,
+    deadline: datetime,
+    time_zone: str,
+    daily_limit: int,
+    total_limit: int | None,
+    release: str,
+    metric: str,
+) -> Advice:
+    """What the split that `labelled_bundle` would make of these rows allows; nothing is split."""
+    _check_arguments(test_size, public, None, metric)
+    _, labels = _labelled_rows(file_name, content, target, id_column)
+    n_test = test_rows(len(labels), test_size)
+    return advising.advice(
+        n_test,
+        n_public=None if public is None else public_rows(n_test, public),
+        days=quota_days(begins, deadline, time_zone),
+        daily_limit=daily_limit,
+        total_limit=total_limit,
+        spread=advising.spread(METRICS[metric], labels),
+        release=release,
+        metric=METRICS[metric],
+    )
+
+
+def _check_arguments(test_size: float, public: float | None, seed: int | None, metric: str) -> None:
     if not 0 < test_size < 1:
         raise BadRequest(
             reason=say("The test size must lie between 0 and 1, as 0.3 does; {share} does not.", share=test_size)
         )
-    if not 0 < public < 1:
+    if public is not None and not 0 < public < 1:
         raise BadRequest(
             reason=say("The public share must lie between 0 and 1, as 0.5 does; {share} does not.", share=public)
         )
@@ -344,7 +381,9 @@ largest_team = 3
 
 # predictions outside are refused: the training labels, and half their range on either side
 bounds = {bounds}
-# public scores as fine as their noise allows; "full" is for exercises in breaking a leaderboard
+# what students see of public scores. "rounded": every score, as fine as the noise of the public rows allows;
+# "ladder": a new score only for a significant improvement (mse, mae); "full": everything, for exercises in breaking a
+# leaderboard
 release = "rounded"
 # say on the public leaderboard which teams are tied
 public_intervals = true

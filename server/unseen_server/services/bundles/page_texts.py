@@ -27,8 +27,8 @@ Predict {target} for {n_test} rows whose true values nobody sees until the end. 
 are there to learn from.
 
 **Score:** {metric}. Every submission is scored at once on the *public* part of the test rows, and the
-leaderboard shows that score. The *private* part decides in the end; its scores stay hidden until the reveal. Which row
-belongs to which part is secret.
+leaderboard shows each team's best; how much of such a score is told stands on the page of the rules. The *private* part
+decides in the end; its scores stay hidden until the reveal. Which row belongs to which part is secret.
 
 So a good place on the public leaderboard is a hint and not the result: the more often a model is chosen by its public
 score, the less that score says. Cut a validation set of your own from the training rows and trust that.
@@ -72,7 +72,7 @@ _CHINESE = {
 
 請預測 {n_test} 列資料的 {target}，它們的真實值直到最後才會揭曉。另有 {n_train} 列附真實值的資料可供學習。
 
-**計分：** {metric}。每次繳交都會立即以測試資料的**公開**部分計分，並顯示在排行榜上。最後由**私有**部分決定結果；其分數在公布之前不會顯示。哪一列屬於哪一部分是秘密。
+**計分：** {metric}。每次繳交都會立即以測試資料的**公開**部分計分，排行榜顯示各隊的最佳分數；分數會透露多少，請見規則頁面。最後由**私有**部分決定結果；其分數在公布之前不會顯示。哪一列屬於哪一部分是秘密。
 
 因此，公開排行榜上的好名次只是參考，不是結果：越常依公開分數挑選模型，這個分數就越不能說明什麼。請從訓練資料中自行切出驗證集，並以它為準。
 

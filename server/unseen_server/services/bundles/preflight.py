@@ -12,13 +12,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from unseen_server.core import advice as advising
+from unseen_server.core.advice import Advice
+from unseen_server.core.leak import level_word
 from unseen_server.core.limits import quota_days
 from unseen_server.core.metrics import METRICS, Scores, score
 from unseen_server.core.predictions import read_predictions
 from unseen_server.core.ranking import better
 from unseen_server.core.schedule import Moment
 from unseen_server.core.sentences import N_, Sentence, say
-from unseen_server.core.splits import PRIVATE, PUBLIC, Advice, advice
+from unseen_server.core.splits import IGNORED, PRIVATE, PUBLIC
 from unseen_server.services.bundles.problems import Problems
 from unseen_server.services.bundles.reading import PAGES, Bundle
 from unseen_server.services.bundles.settings import TIERS
@@ -53,7 +56,7 @@ class Report:
 def check_bundle(bundle: Bundle, now: datetime) -> Report:
     """Everything worth knowing of a bundle that `read_bundle` accepted; it has no problems, it may still be unwise."""
     scores = {name: _score(bundle, predictions) for name, predictions in _probes(bundle)}
-    split = _advice(bundle, now)
+    split = advised(bundle, now)
     train, test = _table(bundle, "train.csv"), _table(bundle, "test.csv")
     findings = [
         *_time(bundle, now),
@@ -314,23 +317,24 @@ def _training_range(bundle: Bundle, train: Table) -> Iterator[Finding]:
 # the split
 
 
-def _advice(bundle: Bundle, now: datetime) -> Advice:
-    settings, key = bundle.settings, bundle.key
-    begins = max(now, settings.starts_at or now)
-    metric = METRICS[settings.metric]
-    plain = metric.losses(key.labels, np.full(len(key.ids), bundle.training_mean))
-    return advice(
+def advised(bundle: Bundle, now: datetime) -> Advice:
+    """What the bundle's own split and settings allow."""
+    settings, key, metric = bundle.settings, bundle.key, METRICS[bundle.settings.metric]
+    counted, expected = key.usage != IGNORED, bundle.expected()
+    baselines = [
+        read_predictions(bundle.baseline_files[declared.file], declared.file, expected)[counted]
+        for declared in settings.baselines
+    ]
+    return advising.advice(
         key.n_public + key.n_private,
         n_public=key.n_public,
-        days=quota_days(begins, settings.deadline, settings.time_zone),
+        days=quota_days(settings.starts_at or now, settings.deadline, settings.time_zone),
         daily_limit=settings.daily_limit,
         total_limit=settings.total_limit,
-        # two models usually differ by less than a model and the mean label: a cautious guess
-        loss_sd=float(plain.std()) if metric.is_mean else None,
+        spread=advising.spread(metric, key.labels[counted], baselines),
+        release=settings.release,
+        metric=metric,
     )
-
-
-_LEVELS = {"green": N_("green"), "amber": N_("amber"), "red": N_("red")}
 
 
 def _split(split: Advice) -> Iterator[Finding]:
@@ -341,22 +345,14 @@ def _split(split: Advice) -> Iterator[Finding]:
         private=split.n_private,
         submissions=split.submissions,
         ratio=split.leak_ratio,
-        level=say(_LEVELS[split.level]),
+        level=level_word(split.level),
         meaning=split.meaning,
     )
     yield Finding("ok" if split.level == "green" else "warning", "leak_ratio", message)
-    if split.resolution is not None and split.honest_optimism is not None:
-        message = say(
-            "Judged by the mean label, whose losses spread more than those of good models: differences below about "
-            "{difference:.2g} drown in the noise of the private rows, and the best of {submissions} "
-            "honest submissions may look better by {optimism:.2g} than it is.",
-            difference=split.resolution,
-            submissions=split.submissions,
-            optimism=split.honest_optimism,
-        )
-        yield Finding("ok", "resolution", message)
     for warning in split.warnings:
         yield Finding("warning", "split", warning)
+    for suggestion in split.suggestions:
+        yield Finding("warning", "suggestion", suggestion)
 
 
 # the rest of the folder

@@ -130,10 +130,11 @@ def _settings(read: _Reader) -> Settings:
     )
     if starts_at and deadline and starts_at >= deadline:
         read.refuse("deadline", _Unfit(N_("{key} must come after starts_at.")))
+    metric = read.take("metric", _one_of(METRICS), "mse")
     return Settings(
         slug=read.take("slug", _slug, required=True),
         title=read.take("title", _title, required=True),
-        metric=read.take("metric", _one_of(METRICS), "mse"),
+        metric=metric,
         time_zone=zone,
         starts_at=starts_at,
         deadline=deadline,
@@ -143,7 +144,7 @@ def _settings(read: _Reader) -> Settings:
         rejected_per_hour=read.take("rejected_per_hour", _count, 30),
         final_submissions=read.take("final_submissions", _count, 2),
         largest_team=read.take("largest_team", _count, 3),
-        release=read.take("release", _release, "rounded"),
+        release=read.take("release", _release(metric), "rounded"),
         public_intervals=read.take("public_intervals", _flag, True),
         late_submissions=read.take("late_submissions", _flag, True),
         baselines=_baselines(read),
@@ -209,9 +210,12 @@ def _one_of(known: Mapping[str, object] | tuple[str, ...]) -> Callable[[Any], st
     return check
 
 
-def _release(value: Any) -> str:
-    check_release(_text(value))
-    return str(value)
+def _release(metric: str | None) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        check_release(_text(value), METRICS[metric or "mse"])
+        return str(value)
+
+    return check
 
 
 def _count(value: Any) -> int:
