@@ -9,7 +9,11 @@ from flask import Flask, Response
 
 from unseen_server.config import Config
 from unseen_server.db.session import Database
+from unseen_server.services import copies, meter
+from unseen_server.services.comparisons import Comparisons
+from unseen_server.services.kept import Kept
 from unseen_server.services.keys import KeyRing
+from unseen_server.services.receipts import Signer
 from unseen_server.web import api, errors, languages, pages, sso
 from unseen_server.web.context import Parts
 
@@ -48,8 +52,17 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # merging redirects to whatever the Host header says
     db = Database(config.database_url)
+    keys = KeyRing(db)
     app.extensions["unseen"] = Parts(
-        config=config, db=db, keys=KeyRing(db), clock=clock, downloads=config.home / "downloads"
+        config=config,
+        db=db,
+        keys=keys,
+        comparisons=Comparisons(db, keys),
+        meters=Kept(meter.KEPT, meter.PATIENCE),
+        copies=Kept(copies.KEPT),
+        signer=Signer(config.secret()),
+        clock=clock,
+        downloads=config.home / "downloads",
     )
     app.register_blueprint(api.blueprint)
     app.register_blueprint(pages.blueprint)

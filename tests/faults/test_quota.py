@@ -16,7 +16,7 @@ from sqlalchemy import text
 from tests.installations import Installation, install, make_folder, serving
 
 from unseen_server.config import Config
-from unseen_server.services import accounts, extensions
+from unseen_server.services import accounts, doctor, extensions
 from unseen_server.services.extensions import Wanted
 from unseen_server.services.principals import SERVER
 
@@ -60,6 +60,7 @@ def test_parallel_uploads_through_two_processes_never_pass_the_limit(crowded: In
     with crowded.db.read() as session:
         most = session.execute(text("SELECT count(*) FROM submissions GROUP BY team_id")).scalars().all()
     assert most == [LIMIT] * TRIALS
+    assert [one for one in doctor.examine(crowded.config, crowded.db) if not one.ok] == []  # one unbroken chain, too
 
 
 @pytest.mark.slow

@@ -23,6 +23,13 @@ BOARD_QUERIES = (
     *("board=private", "format=csv", "board=private&format=csv", "board=public&q=alice", "board=private&q=alice"),
     *("page=2", "page=99", "q=alice", "q=nobody", "projector=1", "page=2&q=a&projector=1"),
 )
+QUERIES = {
+    "leaderboard": BOARD_QUERIES,
+    "submissions": ("page=2", "limit=1"),
+    "meter": ("team=Alice", "page=2"),
+    "chain": ("after=1", "limit=1", "after=1&limit=1"),
+    "key": ("version=1", "version=2"),
+}
 CLOCKED = ("Date", "Expires", "Set-Cookie")  # headers that tell the time of day
 OWN_PAGES = ("submissions", "submissions/1", "submit", "team")
 
@@ -39,13 +46,15 @@ def change_private_labels(folder: Path) -> None:
         csv.writer(target, lineterminator="\n").writerows([header, *rows])
 
 
-@pytest.fixture
-def worlds(tmp_path: Path, sqlite_template: Path) -> Iterator[tuple[Installation, Installation]]:
+@pytest.fixture(params=["rounded", "ladder"])
+def worlds(
+    request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path
+) -> Iterator[tuple[Installation, Installation]]:
     """Two installations that differ in private labels only."""
     made = []
     for name in ("one", "two"):
         home = tmp_path / name
-        folder = make_folder(home)
+        folder = make_folder(home, release=request.param)
         if made:
             change_private_labels(folder)
         with new_sqlite(home, sqlite_template) as url:
@@ -62,7 +71,7 @@ def everything_a_student_can_ask(installation: Installation) -> Iterator[TestRes
     slug, alice = installation.slug, installation.client("alice")
     ids = [installation.client(who) for who in ("bob", "carol")]
     for n, client in enumerate([alice, *ids, alice]):
-        yield upload(client, slug, installation.noisy_in_public(4.0 + n, n))
+        yield upload(client, slug, installation.noisy_in_public(9.0 - 2 * n, n))
     for case in FILES[::7]:
         yield upload(alice, slug, case.data, case.file_name)
     yield from looks(installation, alice)
@@ -106,12 +115,9 @@ def looks(installation: Installation, client: FlaskClient) -> Iterator[TestRespo
             ]
         for path in paths:
             yield client.get(path, buffered=True)
-            if path.endswith("/submissions"):
-                yield client.get(f"{path}?page=2")
             yield client.get(path, buffered=True, headers={"Accept-Language": "zh-TW"})
-            if "leaderboard" in path:
-                for query in BOARD_QUERIES:
-                    yield client.get(f"{path}?{query}")
+            for query in QUERIES.get(path.rsplit("/", 1)[1], ()):
+                yield client.get(f"{path}?{query}")
 
 
 def as_seen(response: TestResponse) -> tuple[object, ...]:
@@ -124,13 +130,18 @@ def as_seen(response: TestResponse) -> tuple[object, ...]:
 def test_two_worlds_that_differ_in_private_labels_answer_alike(worlds: tuple[Installation, Installation]) -> None:
     one, two = worlds
     assert (one.bundle.key.labels != two.bundle.key.labels).sum() == one.bundle.key.n_private
-    seen, drawn = [], False
+    seen, drawn, compared = [], False, False
     for a, b in zip(everything_a_student_can_ask(one), everything_a_student_can_ask(two), strict=True):
         assert as_seen(a) == as_seen(b)
         seen.append((a.request.path, a.status_code))
         drawn |= b'class="curve ' in a.data
+        compared |= b'"rank_interval":[' in a.data
     assert len(seen) > 100
-    assert drawn  # the chart of public scores was among them
+    assert drawn  # the chart of public scores was among them,
+    assert compared  # and so were ties and ranks
+    for part, status in (("chain", 200), ("key", 404), ("meter", 404), ("copies", 403)):
+        assert (f"/api/competitions/lecture/{part}", status) in seen
+    assert ("/api/submissions/1/receipt", 200) in seen
     for path in ("/api/submissions/1", "/api/submissions/1/file", *(f"/competitions/lecture/{p}" for p in OWN_PAGES)):
         assert (path, 200) in seen
 

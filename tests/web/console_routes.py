@@ -27,7 +27,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from tests.installations import COURSE, SLUG, Installation, labelled_rows, make_folder
-from tests.visitors import hidden
+from tests.visitors import hidden, send
 
 from unseen_server.db.models import Competition, HeldFile, Rejection, User
 from unseen_server.services import announcements, bundles, extensions, launching, removing, withdrawals
@@ -130,6 +130,8 @@ REVEALING = (
     Route("GET", "revealing.ceremony", "instructor", query={"opened": "1"}, before=ended),
     Route("POST", "revealing.end_ceremony", "instructor", before=ended),
 )
+
+METER = (Route("GET", "meter.page", "staff", query={"team": "Alice"}),)
 
 GRADES = (
     Route("GET", "grades.page", "staff", query={"q": "ali", "sort": "points"}),
@@ -304,6 +306,14 @@ def a_correction(made: Installation) -> None:
         )
 
 
+def the_same_file_twice(made: Installation) -> None:
+    """Bob sends what Alice sent, and Alice sends another file of his, scaled."""
+    made.tokens.clear()  # those of another world
+    for content in (made.noisy(3.0), made.file(51.0), made.file(made.bundle.key.labels)):
+        send(made, content, "bob")
+    send(made, made.file(0.9 * made.bundle.key.labels + 3), "alice")
+
+
 SUBMISSIONS = (
     Route("GET", "submissions.listing", "staff", query={"search": "ali", "kind": "selected", "page": "2"}),
     Route("GET", "submissions.one", "staff"),
@@ -318,6 +328,8 @@ SUBMISSIONS = (
         before=rejected,
     ),
 )
+
+COPIES = (Route("GET", "copies.page", "staff", before=the_same_file_twice),)
 
 TEAMS = (
     Route("GET", "teams.page", "staff", query={"team": "Alice"}),
@@ -359,6 +371,7 @@ RESCORING = (
 
 ROUTES: tuple[Route, ...] = (
     *SUBMISSIONS,
+    *COPIES,
     *TEAMS,
     *EXTENSIONS,
     *RESCORING,
@@ -373,6 +386,7 @@ ROUTES: tuple[Route, ...] = (
     *AUDIT,
     *HEALTH,
     *REVEALING,
+    *METER,
     *GRADES,
     *ARCHIVES,
 )

@@ -113,7 +113,7 @@ def test_own_submissions_and_files_are_there_and_others_are_not(installation: In
     content = installation.file()
     upload(alice, content)
     listed = alice.get("/api/competitions/lecture/submissions").get_json()["submissions"]
-    assert [set(submission) for submission in listed] == [SUBMISSION_FIELDS | {"withdrawn_reason"}]
+    assert [set(submission) for submission in listed] == [SUBMISSION_FIELDS | {"significant", "withdrawn_reason"}]
     assert alice.get("/api/submissions/1").get_json() == listed[0]
     assert alice.get("/api/submissions/1/file").data == content
     for path in ("/api/submissions/1", "/api/submissions/1/file", "/api/submissions/77"):
@@ -213,7 +213,7 @@ def test_the_leaderboard_has_its_fields_and_no_private_board_before_the_reveal(i
     upload(installation.client("alice"), installation.file())
     visitor = installation.client()
     board = visitor.get("/api/competitions/lecture/leaderboard").get_json()
-    assert set(board) == {"competition", "board", "generated_at", "direction", "entries"}
+    assert set(board) == {"competition", "board", "generated_at", "direction", "note", "entries"}
     assert [set(entry) for entry in board["entries"]] == [ENTRY_FIELDS]
     upload(installation.client("bob"), installation.file())
     first = visitor.get("/api/competitions/lecture/leaderboard?limit=1").get_json()["entries"]
@@ -228,7 +228,9 @@ def test_the_board_as_csv_is_safe_to_open(installation: Installation) -> None:
     upload(installation.client("alice"), installation.file())
     reply = installation.client().get("/api/competitions/lecture/leaderboard?format=csv")
     lines = reply.get_data(as_text=True).splitlines()
-    assert lines[0] == "Rank,TeamName,LastSubmissionDate,Score,SubmissionCount,TeamMemberUserNames"
+    kaggle = "Rank,TeamName,LastSubmissionDate,Score,SubmissionCount,TeamMemberUserNames"
+    assert lines[0] == f"{kaggle},BehindLeaderLow,BehindLeaderHigh,TiedWithLeader,RankBest,RankWorst"
+    assert lines[1].endswith(",0.0,0.0,true,1,1")
     assert "'=cmd" in lines[1]
     assert ",=cmd" not in lines[1]
 

@@ -162,7 +162,7 @@ def test_arrows_have_words_and_both_scores_stand_side_by_side(build: Build) -> N
     assert "Down by 1" in bob
     assert "rank 2" in alice
     with made.db.read() as session:
-        shown = queries.submissions.shown_score(session, 1, 1)
+        shown = queries.submissions.score_of(session, 1, 1).shown
     assert f'<td class="other">{shown:g} ' in alice
 
 

@@ -112,6 +112,39 @@ def test_a_table_larger_than_all_fields_of_a_form_is_no_problem(made: Installati
     assert post(staff, str(answer.location), **ASKED).status_code == 303
 
 
+def test_the_wizard_says_what_the_split_allows_before_anything_is_made(made: Installation, staff: FlaskClient) -> None:
+    asked = {**ASKED, "release": "full", "public_share": "", "title": "My talks"}
+    answer = post(staff, uploaded(staff), **asked, step="look")
+    assert answer.status_code == 200
+    page = said(answer)
+    assert "Nothing is made yet" in page
+    assert re.search(r"Public and private rows \s*11 and 25", page)
+    assert re.search(r"Leak ratio \s*4.1 \(red\) \s*A team can fit the public rows almost at will", page)
+    assert "12 submissions recover every public label" in page
+    assert 'value="My talks"' in answer.text
+    assert 'value="full" checked' in answer.text
+    assert slugs(made) == ["lecture"]
+
+
+def test_each_way_of_showing_scores_is_explained_where_it_is_chosen(made: Installation, staff: FlaskClient) -> None:
+    for page in (staff.get(uploaded(staff)), staff.get(console(made, "/settings"))):
+        assert re.findall(r'name="release" value="(\w+)"( checked)?', page.text) == [
+            ("rounded", " checked"),
+            ("ladder", ""),
+            ("full", ""),
+        ]
+        assert "only for a significant improvement of its own best" in said(page)
+        assert "recover every label" in said(page)
+    assert "Warning: 21 submissions, one more than there are public rows" in said(staff.get(console(made, "/settings")))
+
+
+def test_a_metric_that_is_no_mean_is_offered_no_ladder(build: Build) -> None:
+    made = build(metric="rmse")
+    page = browser(made, "tina", "Tina", "instructor").get(console(made, "/settings"))
+    assert 'value="ladder"' not in page.text
+    assert "The ladder needs a metric that is a mean of losses" in said(page)
+
+
 def test_what_was_typed_is_still_there_after_a_refusal(made: Installation, staff: FlaskClient) -> None:
     answer = post(staff, uploaded(staff), **{**ASKED, "daily_limit": "many", "title": "My talks"})
     assert answer.status_code == 400
@@ -279,6 +312,20 @@ def test_a_change_is_looked_at_on_both_clocks_and_then_saved(made: Installation,
     fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', looked.text))
     assert staff.post(console(made, "/settings"), data={**fields, "step": "save"}).status_code == 303
     assert made.client().get(f"/api/competitions/{made.slug}").json["title"] == "Talks"
+
+
+def test_the_settings_show_what_they_allow_and_what_others_would(made: Installation, staff: FlaskClient) -> None:
+    assert re.search(r"Leak ratio \s*3.8 \(red\)", said(staff.get(console(made, "/settings"))))
+    looked = said(change(made, staff, "look", daily_limit="5", total_limit="2", deadline="2026-12-07 23:59"))
+    assert "the leak ratio becomes 0.1 (green)" in looked
+    assert re.search(r"Leak ratio \s*0.1 \(green\)", looked)
+
+
+def test_a_forged_form_changes_no_release_that_is_settled(made: Installation, staff: FlaskClient) -> None:
+    send(made, made.noisy(3.0))
+    assert 'name="release"' not in staff.get(console(made, "/settings")).text
+    assert change(made, staff, "save", release="full").status_code == 303
+    assert made.client().get(f"/api/competitions/{made.slug}").json["release"] == "rounded"
 
 
 def test_going_back_from_the_changes_keeps_what_was_typed(made: Installation, staff: FlaskClient) -> None:

@@ -215,5 +215,5 @@ def test_a_tab_is_shown_to_whoever_may_open_it(world: World, name: str) -> None:
     client = world.client(name)
     page = client.get(f"/console/competitions/{SLUG}").text
     tabs = re.findall(r'href="(/console/competitions/[^"]*)"', page.split('<nav class="tabs"')[1].split("</nav>")[0])
-    assert len(tabs) == (8 if name == "tess" else 11)
+    assert len(tabs) == (10 if name == "tess" else 13)
     assert {client.get(tab).status_code for tab in tabs} == {200}

@@ -149,15 +149,25 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
     roster = "username,email,name,student_id\nann,ann@x.edu,Ann,B01\n"
     api.send(teacher, "POST", "/api/courses/ml/roster", data=roster, content_type="text/csv")
     api.send(teacher, "GET", f"{LECTURE}/audit?search=alice&limit=5")
+    api.send(teacher, "GET", f"{LECTURE}/copies")
     api.send(teacher, "POST", "/api/competitions/second/launch", json={"at": "2026-11-24 08:00"})
     api.send(teacher, "POST", f"{LECTURE}/extensions", json={"username": "alice", "extra": 2, "reason": "a fault"})
     solution = (installation.folder / "solution.csv").read_bytes()
     api.send(teacher, "POST", f"{LECTURE}/rescore?dry_run=true", data=solution, content_type="text/csv")
     api.send(teacher, "POST", f"{LECTURE}/close")
     api.send(teacher, "POST", f"{LECTURE}/reveal")
+    for path in ("/api/submissions/1/receipt", "/api/receipt-keys", f"{LECTURE}/chain?after=0&limit=9"):
+        api.send(alice, "GET", path)
+    api.send(alice, "GET", f"{LECTURE}/key?version=1")
     for style in ("json", "csv", "canvas", "moodle"):
         api.send(teacher, "GET", f"{LECTURE}/grades?format={style}")
-    for path in (LECTURE, f"{LECTURE}/leaderboard?board=private", "/api/submissions/1", "/api/competitions"):
+    for path in (
+        LECTURE,
+        f"{LECTURE}/leaderboard?board=private",
+        f"{LECTURE}/meter",
+        "/api/submissions/1",
+        "/api/competitions",
+    ):
         api.send(alice, "GET", path)
     assert set(api.successes()) - api.seen == set()
 
@@ -186,6 +196,7 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
         ("alice", "POST", f"{LECTURE}/extensions", {"json": {"username": "alice", "extra": 9, "reason": "x"}}, 403),
         ("teacher", "POST", f"{LECTURE}/rescore", {"content_type": "text/csv", "data": b"id,minutes,Usage"}, 400),
         ("alice", "POST", f"{LECTURE}/rescore", {"content_type": "text/csv", "data": b""}, 403),
+        ("alice", "GET", f"{LECTURE}/copies", {}, 403),
         ("alice", "GET", f"{LECTURE}/files/train.csv", {"headers": {"Range": "bytes=9999999-"}}, 416),
     ],
 )

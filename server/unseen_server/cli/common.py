@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from unicodedata import combining, east_asian_width
 
 import click
 import msgspec
@@ -66,8 +67,16 @@ def note(text: str) -> None:
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Columns wide enough for what is in them."""
     cells = [list(header), *[["" if cell is None else str(cell) for cell in row] for row in rows]]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+    widths = [max(_width(row[column]) for row in cells) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal it takes: Chinese characters take two each."""
+    return sum(2 if east_asian_width(letter) in "WF" else not combining(letter) for letter in text)
 
 
 def moment(text: str | None, time_zone: str = "UTC") -> datetime | None:

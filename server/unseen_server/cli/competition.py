@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 import click
 
 from unseen_server.cli.common import answer, database, format_option, note, now, table
+from unseen_server.core import advice as advising
 from unseen_server.core import schedule
-from unseen_server.services import bundles, competitions, folders, launching, removing
+from unseen_server.core.advice import Advice
+from unseen_server.services import bundles, burnt, competitions, folders, launching, removing
 from unseen_server.services.principals import SERVER
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
+WIDTH = 120  # columns where there is no terminal that says how many
+LEAST_ROOM = 24
 
 
 @click.group()
@@ -32,7 +38,7 @@ def competition() -> None:
 @click.option("--target", required=True, help="The column to predict.")
 @click.option("--id", "id_column", help="The column that names the rows (default: new ids are made).")
 @click.option("--test-size", type=float, default=0.3, show_default=True, help="Share of the rows that is hidden.")
-@click.option("--public", type=float, default=0.5, show_default=True, help="Share of the hidden rows that is public.")
+@click.option("--public", type=float, help="Share of the hidden rows that is public (default: .3 below 5000, else .5).")
 @click.option("--seed", type=int, help="Repeats a split exactly; keep it secret (default: a secret random one).")
 @click.option("--metric", default="mse", show_default=True, help="mse, rmse, mae or r2.")
 @click.option("--slug", help="The name in addresses (default: made from the folder's name).")
@@ -47,7 +53,7 @@ def init(
     target: str,
     id_column: str | None,
     test_size: float,
-    public: float,
+    public: float | None,
     seed: int | None,
     metric: str,
     slug: str | None,
@@ -74,14 +80,23 @@ def init(
         force=force,
         now=now(),
     )
+    split = bundles.advised(made, now())
     rows = {"test": len(made.key.ids), "public": made.key.n_public, "private": made.key.n_private}
     ends = schedule.both_zones(made.settings.deadline, time_zone)
     answer(
         style,
-        {"folder": str(folder), "slug": made.settings.slug, "rows": rows, "deadline": made.settings.deadline},
+        {
+            "folder": str(folder),
+            "slug": made.settings.slug,
+            "rows": rows,
+            "deadline": made.settings.deadline,
+            "advice": split,
+        },
         f"Made {folder}: {rows['test']} hidden rows, {rows['public']} public and {rows['private']} private.\n"
-        f"Deadline {ends}.",
+        f"Deadline {ends}.\n\n{_advice(split)}",
     )
+    for sentence in (*split.warnings, *split.suggestions):
+        note(str(sentence))
     note(f"Read and change {folder / 'competition.toml'} and the pages beside it. solution.csv is secret.")
     note(f"Next: unseen-server competition check {folder}")
 
@@ -93,11 +108,24 @@ def check(folder: Path, style: str) -> None:
     """Look a competition folder over before anybody sees it; exits with 1 where it is not ready."""
     report = bundles.check_bundle(bundles.read_bundle(folder), now())
     rows = [(finding.level, finding.message) for finding in report.findings]
-    answer(style, report, "\n".join(f"{level:<8}{message}" for level, message in rows))
+    found = "\n".join(f"{level:<8}{message}" for level, message in rows)
+    answer(style, report, f"{found}\n\n{_advice(report.advice)}")
     if not report.ready:
         note("Not ready: mend the errors above and check again.")
         sys.exit(1)
     note(f"Ready. Next: unseen-server competition create {folder}")
+
+
+def _advice(split: Advice) -> str:
+    """The advice on a split as a table as wide as the terminal, and what it means beside each number."""
+    said = [(str(line.name), str(line.value), str(line.meaning)) for line in advising.lines(split)]
+    taken = sum(max(len(row[column]) for row in said) + 2 for column in (0, 1))
+    room = max(LEAST_ROOM, shutil.get_terminal_size((WIDTH, 24)).columns - taken)
+    rows = []
+    for name, value, meaning in said:
+        first, *rest = textwrap.wrap(meaning, room) or [""]
+        rows += [(name, value, first), *(("", "", line) for line in rest)]
+    return table(("split advice", "", "what it means"), rows)
 
 
 @competition.command("create")
@@ -108,7 +136,8 @@ def create(folder: Path, course: str | None, style: str) -> None:
     """Bring the competition in FOLDER into the database, as a draft that only staff see."""
     with database() as db:
         created = launching.create(db, bundles.read_bundle(folder), course=course, principal=SERVER, now=now())
-    answer(style, created, f"Created {created.slug} in the course {created.course}.")
+    leaks = f"Leak ratio {created.leak_ratio:.2g} ({created.leak_level}). {created.leak_meaning}"
+    answer(style, created, f"Created {created.slug} in the course {created.course}.\n{leaks}")
     note(f"Next: unseen-server competition launch {created.slug}")
 
 
@@ -170,9 +199,11 @@ def export(slug: str, target: Path, style: str) -> None:
     """Write a competition's folder again, to a new folder or to a file that ends in .zip; it holds the answers."""
     with database() as db:
         files = folders.export(db, slug=slug, principal=SERVER, now=now())
+        known = burnt.look(db, slug=slug, principal=SERVER, now=now())
     folders.write(files, target, slug)
     answer(style, {"target": str(target), "files": sorted(files)}, f"Wrote {target}: {len(files)} files.")
     note("solution.csv in it is secret.")
+    _warn(known)
 
 
 @competition.command("list")
@@ -192,6 +223,15 @@ def show(slug: str, style: str) -> None:
     """Show one competition in full."""
     with database() as db:
         found = competitions.shown(db, slug=slug, principal=SERVER, now=now())
+        known = burnt.look(db, slug=slug, principal=SERVER, now=now())
     pages = {"overview", "rules", "data", "announcements"}
-    rows = [(name, value) for name, value in vars(found).items() if name not in pages]
-    answer(style, found, "\n".join(f"{name:<18}{value}" for name, value in rows))
+    every = {**vars(found), "burnt": known.burnt}
+    seals = ", ".join(f"{one.seal} (version {one.version})" for one in found.seals)
+    rows = [(name, value) for name, value in {**every, "seals": seals}.items() if name not in pages]
+    answer(style, every, "\n".join(f"{name:<18}{value}" for name, value in rows))
+    _warn(known)
+
+
+def _warn(known: burnt.Burnt) -> None:
+    if known.burnt:
+        note(" ".join(("The test rows are burnt.", *map(str, known.sentences()))))

@@ -14,7 +14,7 @@ from unseen_server.services.principals import SERVER
 @click.argument("slug")
 @format_option
 def reveal(slug: str, style: str) -> None:
-    """Score the final submissions on the private rows and open the private board of SLUG."""
+    """Score the final submissions of SLUG on the private rows; open the private board and, to its course, the key."""
     with database() as db:
         reveals.reveal(db, slug=slug, principal=SERVER, now=now())
         board = standings.board(db, slug=slug, which="private", principal=None, now=now())

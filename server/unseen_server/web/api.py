@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from flask import Blueprint, Response, current_app, request, send_file
@@ -19,14 +19,17 @@ from unseen_server.services import (
     audits,
     bundles,
     competitions,
+    copies,
     exports,
     extensions,
     finals,
     launching,
     public_files,
+    receipts,
     rescore,
     reveal,
     rosters,
+    seals,
     standings,
 )
 from unseen_server.services import grades as gradebooks
@@ -34,14 +37,17 @@ from unseen_server.services import submissions as own
 from unseen_server.services.entries import Upload
 from unseen_server.services.extensions import Wanted
 from unseen_server.services.submit import check, submit
-from unseen_server.web import languages, openapi, wire
+from unseen_server.web import boards, languages, openapi, wire
+from unseen_server.web import meter as overfitting
 from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
 from unseen_server.web.replies import bytes_reply, csv_reply, json_reply
-from unseen_server.web.wire import LISTED, LISTED_AT_MOST, Choice, Launch
+from unseen_server.web.wire import LINKS, LISTED, LISTED_AT_MOST, Choice, Launch
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
 T = TypeVar("T")
+
+LARGEST_NUMBER = 2**31 - 1
 
 LONGEST_JSON = 64 * 1024  # bytes
 EXTENSION_EXAMPLE = '{"username": "alice", "until": "2026-12-08 23:59", "reason": "ill for a week"}'
@@ -165,12 +171,20 @@ def new_submission(slug: str) -> Response:
     if only_check:
         rows = check(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=arrived)
         return json_reply(wire.Valid(True, rows))
-    answer = submit(parts().db, parts().keys, slug=slug, principal=person, upload=upload, received_at=arrived)
+    answer = submit(
+        parts().db,
+        parts().keys,
+        slug=slug,
+        principal=person,
+        upload=upload,
+        received_at=arrived,
+        signer=parts().signer,
+    )
     response = json_reply(wire.NewSubmission(**vars(answer.receipt)), 201)
     response.headers["Location"] = f"/api/submissions/{answer.receipt.ref}"
     if answer.replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    return response
+    return boards.followed(response, answer.receipt)
 
 
 @blueprint.get("/competitions/<slug>/submissions")
@@ -193,6 +207,12 @@ def submission_file(ref: int) -> Response:
     return bytes_reply(uploaded.content, uploaded.name)
 
 
+@blueprint.get("/submissions/<int(max=2147483647):ref>/receipt")
+def submission_receipt(ref: int) -> Response:
+    """Show the signed receipt of one submission of your team, as it was first given."""
+    return json_reply(own.own_receipt(parts().db, ref=ref, principal=signed_in()))
+
+
 @blueprint.get("/competitions/<slug>/limits")
 def limits(slug: str) -> Response:
     """Say how much your team may still submit, and when the day's count resets."""
@@ -213,6 +233,31 @@ def choose_final(slug: str) -> Response:
     return json_reply(finals.choose(parts().db, slug=slug, principal=person, refs=choice.refs, now=now()))
 
 
+# proofs
+
+
+@blueprint.get("/receipt-keys")
+def receipt_keys() -> Response:
+    """List the public keys that receipts of this server are signed with."""
+    return json_reply(wire.ReceiptKeys(receipts.published_keys(parts().db, parts().signer)))
+
+
+@blueprint.get("/competitions/<slug>/chain")
+def chain(slug: str) -> Response:
+    """List the chain of receipts, in which every submission hangs on all before it."""
+    after, limit = _number("after", 0) or 0, _limit(LINKS)
+    part = receipts.chain(parts().db, slug=slug, principal=signed_in(), now=now(), after=after, limit=limit)
+    return json_reply(part)
+
+
+@blueprint.get("/competitions/<slug>/key")
+def opened_key(slug: str) -> Response:
+    """Download the answer key after the reveal: exactly the text whose SHA-256 is its seal."""
+    version = _number("version", 1)
+    key = seals.opened(parts().db, slug=slug, version=version, principal=signed_in(), now=now())
+    return csv_reply(key.text, f"{slug}-key-{key.version}.csv")
+
+
 # boards
 
 
@@ -220,9 +265,8 @@ def choose_final(slug: str) -> Response:
 def leaderboard(slug: str) -> Response:
     """Show the public leaderboard or, after the reveal, the private one."""
     which, style = request.args.get("board", "public"), _word("format", "json", "csv")
-    board = standings.board(
-        parts().db, slug=slug, which=which, principal=visitor(), now=now(), limit=_limit(LISTED_AT_MOST)
-    )
+    place: dict[str, Any] = {"slug": slug, "which": which, "principal": visitor(), "now": now()}
+    board = standings.board(parts().db, parts().comparisons, **place, limit=_limit(LISTED_AT_MOST))
     if style == "csv":
         return csv_reply(exports.board_csv(board), f"{slug}-{which}-leaderboard.csv")
     return json_reply(board)
@@ -293,12 +337,24 @@ def import_roster(slug: str) -> Response:
     return json_reply(report)
 
 
+@blueprint.get("/competitions/<slug>/meter")
+def meter(slug: str) -> Response:
+    """Say how far the public rows were overfitted: to the staff always, to everybody after the reveal."""
+    return json_reply(overfitting.measured(slug))
+
+
 @blueprint.get("/competitions/<slug>/audit")
 def audit(slug: str) -> Response:
     """List who did what in a competition, the newest first (staff)."""
     person, text = signed_in(), request.args.get("search", "")
     deeds = audits.of_competition(parts().db, slug=slug, principal=person, now=now(), text=text, limit=_limit(LISTED))
     return json_reply(wire.Audit(deeds.listed))
+
+
+@blueprint.get("/competitions/<slug>/copies")
+def near_copies(slug: str) -> Response:
+    """List submissions of different teams that are equal, or affine, up to rounding (staff)."""
+    return json_reply(copies.find(parts().db, parts().copies, slug=slug, principal=signed_in(), now=now()))
 
 
 @blueprint.get("/competitions/<slug>/grades")
@@ -319,6 +375,16 @@ def _limit(default: int) -> int:
     if not re.fullmatch("[0-9]{1,6}", limit) or not 0 < int(limit) <= LISTED_AT_MOST:
         raise BadRequest(reason=say("limit should be a whole number between 1 and {most}.", most=LISTED_AT_MOST))
     return int(limit)
+
+
+def _number(name: str, least: int) -> int | None:
+    """A parameter that names something by its number; None where it is left out."""
+    number = request.args.get(name)
+    if number is None:
+        return None
+    if not re.fullmatch("[0-9]{1,10}", number) or not least <= int(number) <= LARGEST_NUMBER:
+        raise BadRequest(reason=say("{name} should be a whole number from {least} on.", name=name, least=least))
+    return int(number)
 
 
 def _word(name: str, *known: str) -> str:

@@ -7,20 +7,25 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from flask import Response, current_app, get_flashed_messages, make_response, render_template, request, url_for
 from flask.sansio.app import App
 from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.digests import stamp_of
 from unseen_server.services import competitions, standings
 from unseen_server.services.competitions import Shown
 from unseen_server.services.standings import Entry, Order, Place, Progress
+from unseen_server.services.submit import Receipt
 from unseen_server.web import charts, languages, present
 from unseen_server.web.context import csrf_token, now, parts, visitor
 
 T = TypeVar("T")
+R = TypeVar("R", bound=AnyResponse)
 
 REFRESH_SECONDS = {"open": 15, "closed": 30}
 ROWS = 100
@@ -141,6 +146,15 @@ def page(slug: str) -> Response:
     return response
 
 
+def followed(reply: R, receipt: Receipt) -> R:
+    """The reply to a submission, which after it was sent brings the board up to date with it."""
+    if receipt.improved:
+        reply.call_on_close(
+            partial(standings.follow, parts().db, parts().comparisons, slug=receipt.competition, now=now())
+        )
+    return reply
+
+
 def _page(slug: str, tag: str, asked: Asked) -> str:
     person, tables = visitor(), _kept().tables
     shown = competitions.shown(parts().db, slug=slug, principal=person, now=now())
@@ -176,6 +190,7 @@ def _draw(shown: Shown, tag: str, which: str, asked: Asked) -> Drawn:
     on_page = places[(number - 1) * asked.rows : number * asked.rows]
     read = standings.entries(parts().db, slug=shown.slug, places=on_page, principal=visitor(), now=now())
     entries = {place.team_id: entry for place, entry in zip(on_page, read, strict=True)}
+    exact = which == "private" or shown.release == "full"
     scale = charts.Scale.of([place.score for place in order.places], order.direction)
     values = {
         "board": order.board,
@@ -184,9 +199,11 @@ def _draw(shown: Shown, tag: str, which: str, asked: Asked) -> Drawn:
         "page": number,
         "pages": pages,
         "time_zone": shown.time_zone,
-        "exact": which == "private" or shown.release == "full",
+        "exact": exact,
         "places": present.decimals(place.score for place in on_page),
         "public_places": present.decimals(place.public_score for place in on_page),
+        **_compared(order, on_page, exact=exact),
+        "compared_rows": shown.test_rows - shown.public_rows if which == "private" else shown.public_rows,
         "scale": scale,
         "guides": charts.guides(scale, [place.score for place in order.places if place.rank is None]),
     }
@@ -200,10 +217,25 @@ def _draw(shown: Shown, tag: str, which: str, asked: Asked) -> Drawn:
     )
 
 
+def _compared(order: Order, on_page: Sequence[Place], *, exact: bool) -> dict[str, Any]:
+    """What a board says of ties and distances: of all its rows, so that each of its pages has the same columns."""
+    first = next((place for place in order.places if place.rank == 1), None)
+    said = first.compared if first else None
+    behind = [place.compared.behind for place in on_page if place.compared and place.compared.behind]
+    return {
+        "note": order.note,
+        "tied": order.note is not None,
+        "compared": said is not None and said.behind is not None,
+        "with_ranks": said is not None and said.ranks is not None,
+        "lead": first.score if first else None,
+        "behind_places": present.decimals_of_intervals(behind) if exact else present.decimals(chain(*behind)),
+    }
+
+
 def _order(slug: str, tag: str, which: str) -> Order:
     orders, tag = _kept().orders, _tag(tag, which)
     place: dict[str, Any] = {"slug": slug, "which": which, "principal": visitor(), "now": now()}
-    return orders.get(tag) or orders.keep(tag, standings.order(parts().db, **place))
+    return orders.get(tag) or orders.keep(tag, standings.order(parts().db, parts().comparisons, **place))
 
 
 def _matching(slug: str, tag: str, order: Order, text: str) -> Sequence[Place]:

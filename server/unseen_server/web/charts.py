@@ -33,6 +33,11 @@ class Scale:
         """Where on the line, 0 to WIDTH."""
         return round(WIDTH * min(1.0, max(0.0, self._share(score))), 1)
 
+    def band(self, lead: float, behind: Sequence[float]) -> str:
+        """An SVG path along a row 2 high, over so much [low, high] behind the leader's score."""
+        low, high = (self.place(lead + distance) for distance in behind)
+        return f"M{low} 1H{high}"
+
     def holds(self, score: float) -> bool:
         return 0.0 <= self._share(score) <= 1.0
 

@@ -15,8 +15,12 @@ from unseen_server.config import Config
 from unseen_server.core.errors import BadCsrfToken, NotSignedIn
 from unseen_server.db.session import Database
 from unseen_server.services import browser_sessions, tokens
+from unseen_server.services.comparisons import Comparisons
+from unseen_server.services.copies import Comparings
 from unseen_server.services.keys import KeyRing
+from unseen_server.services.meter import Meters
 from unseen_server.services.principals import Principal
+from unseen_server.services.receipts import Signer
 
 SESSION_COOKIE = "unseen_session"
 ARRIVED_AT = "unseen.arrived_at"  # in the WSGI environment: when the last byte came, in seconds since 1970
@@ -30,6 +34,10 @@ class Parts:
     config: Config
     db: Database
     keys: KeyRing
+    comparisons: Comparisons
+    meters: Meters
+    copies: Comparings
+    signer: Signer
     clock: Callable[[], datetime]
     downloads: Path
 

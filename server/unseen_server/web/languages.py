@@ -20,7 +20,7 @@ from flask import g, has_request_context, request
 
 from unseen_server.core import limits, schedule
 from unseen_server.core.errors import Problem, Refusal
-from unseen_server.core.sentences import N_, Either, Sentence
+from unseen_server.core.sentences import N_, Either, Places, Sentence
 
 COOKIE = "unseen_language"
 CATALOGUES = Path(__file__).parent / "translations"
@@ -156,6 +156,15 @@ def _(value: schedule.Phase) -> str:
 @_spoken.register
 def _(value: Either) -> str:
     return str(value) if current() is ENGLISH else format_list(value.words, "or", locale=current().locale)
+
+
+@_spoken.register
+def _(value: Places) -> str:
+    if current() is ENGLISH:
+        return str(value)
+    one, several = gettext(N_("rank {first}")), gettext(N_("ranks {first} to {last}"))
+    runs = [(one if first == last else several).format(first=first, last=last) for first, last in value.said]
+    return format_list(runs, locale=current().locale)
 
 
 @_spoken.register

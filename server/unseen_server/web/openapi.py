@@ -21,13 +21,17 @@ from unseen_server.core.limits import Allowance
 from unseen_server.core.sentences import Sentence
 from unseen_server.services.class_lists import BadRoster
 from unseen_server.services.competitions import Shown
+from unseen_server.services.copies import Copies
 from unseen_server.services.extensions import Granted
 from unseen_server.services.finals import Final
 from unseen_server.services.grades import Gradebook
+from unseen_server.services.meter import Meter
+from unseen_server.services.receipts import ChainPart
 from unseen_server.services.rescore import Rescored
 from unseen_server.services.rosters import Report
 from unseen_server.services.standings import Board
 from unseen_server.services.submissions import OwnSubmission
+from unseen_server.services.submit import Receipt
 from unseen_server.web import wire
 from unseen_server.web.context import SAFE_METHODS, SESSION_COOKIE
 from unseen_server.web.errors import status_of
@@ -123,6 +127,10 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "submission": Operation({200: _json(OwnSubmission)}),
     "submission_file": Operation({200: BYTES}),
+    "submission_receipt": Operation({200: _json(Receipt)}),
+    "receipt_keys": Operation({200: _json(wire.ReceiptKeys)}, security=VISITOR),
+    "chain": Operation({200: _json(ChainPart)}, (errors.BadRequest, errors.NotEnrolled), query=wire.Links),
+    "opened_key": Operation({200: {"text/csv": None}}, (errors.BadRequest, errors.NotEnrolled), query=wire.WhichKey),
     "limits": Operation({200: _json(Allowance)}, (errors.NotEnrolled,)),
     "final": Operation({200: _json(Final)}, (errors.NotEnrolled,)),
     "choose_final": Operation(
@@ -159,6 +167,8 @@ OPERATIONS: Mapping[str, Operation] = {
         body={"text/csv": None, "multipart/form-data": wire.RosterForm},
     ),
     "audit": Operation({200: _json(wire.Audit)}, (errors.BadRequest, *STAFF), query=wire.Searching),
+    "meter": Operation({200: _json(Meter)}, security=VISITOR),
+    "near_copies": Operation({200: _json(Copies)}, STAFF),
     "reveal_competition": Operation({200: _json(Shown)}, (errors.WrongPhase, errors.Conflict, *STAFF)),
     "grades": Operation(
         {200: {"application/json": Gradebook, "text/csv": None}},

@@ -47,8 +47,12 @@ class OwnChart:
 
 
 def own_chart(submissions: Sequence[OwnSubmission], direction: str) -> OwnChart | None:
-    """Drawn from the scores as they were shown, newest first; None where there is nothing to compare yet."""
-    scored = [s for s in reversed(submissions[:DRAWN]) if s.public_score is not None]
+    """Drawn from the scores as they were shown, newest first; None where there is nothing to compare yet.
+
+    On the ladder a file that is no significant improvement has no score of its own, and is not drawn.
+    """
+    own = [s for s in submissions if s.public_score is not None and s.significant is not False]
+    scored = own[:DRAWN][::-1]
     scale = Scale.of([s.public_score for s in scored if s.public_score is not None], direction)
     if scale is None:
         return None

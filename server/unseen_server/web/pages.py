@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from unseen_server.core import release
+from unseen_server.core import leak
 from unseen_server.core.errors import (
     BadFile,
     BadRequest,
@@ -36,6 +36,7 @@ from unseen_server.web import (
     console,
     joining,
     languages,
+    meter,
     own_chart,
     paging,
     present,
@@ -50,7 +51,7 @@ from unseen_server.web.forms import notice, page_reply, sent_file
 from unseen_server.web.replies import VARY
 
 blueprint = Blueprint("pages", __name__)
-for _part in (signin, account, welcome, joining, sso, team):
+for _part in (signin, account, welcome, joining, sso, team, meter):
     blueprint.register_blueprint(_part.blueprint)
 blueprint.register_blueprint(console.blueprint)
 blueprint.record_once(lambda state: boards.register(state.app))
@@ -75,7 +76,7 @@ for _filter in (
     present.bound,
     present.file_size,
     present.markdown,
-    release.leak_meaning,
+    leak.level_word,
 ):
     blueprint.add_app_template_filter(_filter)
 
@@ -194,10 +195,10 @@ def submit_file(slug: str) -> AnyResponse:
         if only_check:
             rows = check(parts().db, parts().keys, upload=upload, **sent)
             return _submit_form(slug, rows=rows, message=upload.message)
-        receipt = submit(parts().db, parts().keys, upload=upload, **sent).receipt
+        receipt = submit(parts().db, parts().keys, upload=upload, signer=parts().signer, **sent).receipt
     except MENDABLE as refusal:
         return _submit_form(slug, refusal, request.form.get("message", ""))
-    return redirect(url_for("pages.submission", slug=slug, ref=receipt.ref), 303)
+    return boards.followed(redirect(url_for("pages.submission", slug=slug, ref=receipt.ref), 303), receipt)
 
 
 def _upload() -> Upload:

@@ -55,6 +55,12 @@ def decimals(scores: Iterable[float | None]) -> int:
     return min(max(places), 12)
 
 
+def decimals_of_intervals(intervals: Iterable[tuple[float, float]]) -> int:
+    """Decimals that show the narrowest of these [low, high] to two digits of its width; more would be noise."""
+    widths = [high - low for low, high in intervals if high > low]
+    return min(max(0, 1 - math.floor(math.log10(min(widths)))), 12) if widths else 0
+
+
 def score(value: float | None, places: int) -> str:
     if value is None:
         return "–"

@@ -12,11 +12,13 @@ from unseen_server.services.accounts import OwnCourse
 from unseen_server.services.audits import Deed
 from unseen_server.services.competitions import Listed
 from unseen_server.services.public_files import ListedFile
+from unseen_server.services.receipts import PublishedKey
 from unseen_server.services.submissions import OwnSubmission
 from unseen_server.services.submit import LONGEST_IDEMPOTENCY_KEY, LONGEST_MESSAGE, Receipt
 
 LISTED = 200
 LISTED_AT_MOST = 100_000
+LINKS = 10_000
 
 Contents = Annotated[str, Meta(extra_json_schema={"format": "binary", "contentMediaType": "application/octet-stream"})]
 PRINTABLE_ASCII = r"^[ -~]*$"
@@ -81,6 +83,11 @@ class NewSubmission(Receipt):
 
 
 @dataclass(frozen=True)
+class ReceiptKeys:
+    keys: list[PublishedKey]
+
+
+@dataclass(frozen=True)
 class Audit:
     entries: list[Deed]
 
@@ -98,6 +105,15 @@ class Check(Struct):
 
 class Home(Struct):
     course: Annotated[str, Meta(description="The course's slug; needed where there are several.")] | UnsetType = UNSET
+
+
+class Links(Struct):
+    after: Annotated[int, Meta(ge=0, description="Only those of later submissions than this one.")] = 0
+    limit: Annotated[int, Meta(ge=1, le=LISTED_AT_MOST, description="At most so many, the oldest first.")] = LINKS
+
+
+class WhichKey(Struct):
+    version: Annotated[int, Meta(ge=1, description="An older version of a corrected key.")] | UnsetType = UNSET
 
 
 class WhichBoard(Struct):

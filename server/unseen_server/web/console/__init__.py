@@ -6,6 +6,7 @@ roster          importing a class list, looked at before it is confirmed
 audit           who did what in a course or a competition
 health          whether the server is well
 revealing       the reveal, at once or as a ceremony for the projector
+meter           how far the public rows were overfitted, and the replay
 grades          scores and points of every student, and files for grade books
 life            one competition: how it is going, launching, closing, copying, exporting, removing
 settings        its times and limits, and the pages students read
@@ -13,6 +14,7 @@ wizard          a new competition from a table or a folder
 baselines       what students are to beat
 announcements   what stands above its pages
 submissions     every file that was sent: found, downloaded, withdrawn, brought back
+copies          submissions of different teams that say the same
 teams           another name for a team of students, or two made one
 extensions      more time or more submissions for one student
 rescoring       corrected answers, looked at before they count
@@ -33,11 +35,13 @@ from unseen_server.web.console import (
     archives,
     audit,
     baselines,
+    copies,
     courses,
     extensions,
     grades,
     health,
     life,
+    meter,
     people,
     rescoring,
     revealing,
@@ -58,6 +62,7 @@ for _part in (
     audit,
     health,
     revealing,
+    meter,
     grades,
     life,
     settings,
@@ -65,6 +70,7 @@ for _part in (
     baselines,
     announcements,
     submissions,
+    copies,
     teams,
     extensions,
     rescoring,

@@ -9,9 +9,8 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from unseen_server.core import schedule
+from unseen_server.core import advice, metrics, release, schedule
 from unseen_server.core.errors import BadRequest, Conflict, Refusal
-from unseen_server.core.release import RELEASES
 from unseen_server.core.sentences import N_, say
 from unseen_server.services import authoring, competitions, editing
 from unseen_server.services.authoring import EditablePage
@@ -21,6 +20,7 @@ from unseen_server.web.forms import notice, page_reply, time_text, whole_number
 
 blueprint = Blueprint("settings", __name__)
 blueprint.add_app_template_filter(time_text)
+blueprint.add_app_template_filter(advice.lines, "advice_lines")
 
 WRONG = (BadRequest, Conflict)
 # What each setting is called on a form; those that are counted, and those that are times.
@@ -94,16 +94,18 @@ def _instant(text: str, old: datetime | None, old_zone: str, zone: str, *, may_b
 
 def _form(slug: str, there: Editable, refusal: Refusal | None = None, plan: Plan | None = None) -> AnyResponse:
     place = asking(slug)
+    shown = competitions.shown(parts().db, **place)
     page = render_template(
         "console/settings_plan.html" if plan else "console/settings.html",
-        c=competitions.shown(parts().db, **place),
+        c=shown,
         settings=there.settings,
         settled=there.settled,
         typed=request.form,
         plan=plan,
         refusal=refusal,
         labels=LABELS,
-        releases=RELEASES,
+        releases=release.offered(metrics.metric(shown.metric)),
+        advice=there.advice,
         zones=sorted(schedule.zone_names()),
         pages=authoring.pages(parts().db, **place),
         page_names=PAGE_NAMES,

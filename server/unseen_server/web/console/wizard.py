@@ -10,8 +10,10 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core import schedule
+from unseen_server.core.advice import Advice
 from unseen_server.core.errors import BadBundle, BadRequest, Conflict, FileTooLarge, Refusal, UnsupportedFile
 from unseen_server.core.metrics import METRICS
+from unseen_server.core.release import RELEASES
 from unseen_server.core.sentences import N_, say
 from unseen_server.services import bundles, courses, drafting, editing, held, launching
 from unseen_server.services.competitions import Shown
@@ -59,11 +61,14 @@ def describe(course: str, name: str) -> AnyResponse:
 
 @blueprint.post("/courses/<course>/competitions/new/<name>")
 def make(course: str, name: str) -> AnyResponse:
+    """Say what the split would allow (`step` is “look”), or make the draft."""
     home, uploaded = _instructed(course), held_file(name)
     if uploaded is None:
         return _upload_again(course)
     try:
         wanted = _wanted(request.form)
+        if request.form.get("step") == "look":
+            return _describe(home, uploaded, advice=drafting.advised(uploaded, wanted, now()))
         made = drafting.make(
             parts().db, uploaded=uploaded, wanted=wanted, course=course, principal=signed_in(), now=now()
         )
@@ -86,7 +91,9 @@ def _start(course: str, refusal: Refusal | None = None) -> AnyResponse:
     return page_reply(render_template("console/new.html", course=_instructed(course), refusal=refusal), refusal)
 
 
-def _describe(home: StaffedCourse, uploaded: Held, refusal: Refusal | None = None) -> AnyResponse:
+def _describe(
+    home: StaffedCourse, uploaded: Held, refusal: Refusal | None = None, advice: Advice | None = None
+) -> AnyResponse:
     columns = drafting.columns(uploaded)
     stem = PurePath(uploaded.file_name).stem
     page = render_template(
@@ -98,7 +105,9 @@ def _describe(home: StaffedCourse, uploaded: Held, refusal: Refusal | None = Non
         typed={**_defaults(home, stem), **request.form} if request.form else _defaults(home, stem),
         is_first_look=not request.form,
         metrics=METRICS.values(),
+        releases=RELEASES,
         zones=sorted(schedule.zone_names()),
+        advice=advice,
         refusal=refusal,
     )
     return page_reply(page, refusal)
@@ -114,11 +123,12 @@ def _defaults(home: StaffedCourse, stem: str) -> Mapping[str, str]:
         "time_zone": home.time_zone,
         "deadline": time_text(last_day, home.time_zone),
         "test_share": "30",
-        "public_share": "50",
+        "public_share": "",
         "daily_limit": "5",
         "total_limit": "",
         "final_submissions": "2",
         "largest_team": "3",
+        "release": "rounded",
     }
 
 
@@ -133,11 +143,12 @@ def _wanted(typed: Mapping[str, str]) -> Wanted:
         time_zone=text.get("time_zone", ""),
         deadline=text.get("deadline", ""),
         test_size=_percent(text, "test_share", N_("Hidden test rows, percent")),
-        public=_percent(text, "public_share", N_("Public half of them, percent")),
+        public=_percent(text, "public_share", N_("Public part of them, percent")) if text.get("public_share") else None,
         daily_limit=_count(text, "daily_limit", N_("Submissions a day")),
         total_limit=_count(text, "total_limit", N_("Submissions in all")) if text.get("total_limit") else None,
         final_submissions=_count(text, "final_submissions", N_("Final submissions")),
         largest_team=_count(text, "largest_team", N_("Largest team")),
+        release=text.get("release", "rounded"),
         late_submissions="late_submissions" in text,
     )
 
