@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from unseen.errors import LimitReached, NotFound, NotLoggedIn, Problem, Refused, ServerUnreachable, UnseenError
     from unseen.records import (
         Account,
+        Chain,
         Check,
         Competition,
         File,
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
         LeaderboardEntry,
         Limits,
         Receipt,
+        ReceiptKey,
+        Seal,
         Submission,
     )
 
 __all__ = [
     "Account",
+    "Chain",
     "Check",
     "Client",
     "Competition",
@@ -36,7 +40,9 @@ __all__ = [
     "NotLoggedIn",
     "Problem",
     "Receipt",
+    "ReceiptKey",
     "Refused",
+    "Seal",
     "ServerUnreachable",
     "Submission",
     "UnseenError",

@@ -106,7 +106,7 @@ def login(url: str | None, token_stdin: bool, quiet: bool) -> None:
     You make a token on your account page. It is asked for without showing it, or taken from standard input
     (--token-stdin) or from UNSEEN_TOKEN.
     """
-    from unseen import credentials
+    from unseen import credentials, kept
     from unseen.client import Client
     from unseen.errors import NotLoggedIn
 
@@ -117,6 +117,7 @@ def login(url: str | None, token_stdin: bool, quiet: bool) -> None:
     try:
         with Client(address, token) as client:
             account = client.whoami()
+            kept.after_login(client)
     except NotLoggedIn:
         raise NotLoggedIn(f"{address} does not accept this token. Make a new one at {address}/account") from None
     path = credentials.save(address, token)
@@ -258,11 +259,13 @@ def files(slug: str | None, named: str | None, form: str) -> None:
 @quiet_option
 def download(slug: str | None, named: str | None, name: str | None, path: str, overwrite: bool, quiet: bool) -> None:
     """Download the files of a competition, and print where each one is."""
+    from unseen import kept
     from unseen.progress import bars
 
     slug = the_slug(slug, named)
     with connected(quiet) as client, bars(quiet) as start:
         arrived = client.download(slug, name, path, overwrite=overwrite, progress=start)
+        kept.after_download(client, slug)
     for file in arrived:
         click.echo(file)
 
@@ -284,7 +287,7 @@ def submit(
     """
     from uuid import uuid4
 
-    from unseen import tables
+    from unseen import kept, tables
     from unseen.progress import bars
 
     file, slug = file_and_slug(args, file, named)
@@ -297,7 +300,10 @@ def submit(
             idempotency_key=key,
             progress=start(os.path.basename(file)) if start else None,
         )
+        has_new_key = kept.after_submission(client, receipt)
     tables.show_receipt(receipt, form)
+    if has_new_key:
+        say("The server signs receipts with a new key since your last one. It is kept beside the former.")
     if not quiet:
         if receipt.replayed:
             say("The server had this upload already; it was counted once, and this is the first receipt.")
@@ -385,6 +391,80 @@ def select(args: tuple[str, ...], named: str | None, clear: bool, form: str) -> 
     with connected() as client:
         final = client.select(slug, refs) if refs or clear else client.final(slug)
     tables.show_final(final, form)
+
+
+@competitions.command()
+@click.argument("ref", type=click.IntRange(1))
+@click.option("-o", "--out", type=click.Path(dir_okay=False), help="Write it to this file; - is standard output.")
+def receipt(ref: int, out: str | None) -> None:
+    """Save the signed receipt of submission REF.
+
+    It is what `unseen verify` checks, and what you show when anything about the submission is in doubt.
+    """
+    from unseen import output
+
+    with connected() as client:
+        found = client.receipt(ref)
+    path = out or f"receipt-{ref}.json"
+    if path == "-":
+        output.write_json(found.raw)
+    else:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(output.json_text(found.raw))
+        click.echo(path)
+
+
+@competitions.command()
+@click.argument("receipt", type=click.Path(exists=True, dir_okay=False))
+@click.option("-f", "--file", type=click.Path(exists=True, dir_okay=False), help="The file that you sent.")
+@click.option("--key", metavar="KEY", help="The server's public key, or a file with it, in place of the one kept here.")
+@click.option("--online", is_flag=True, help="Also fetch the chain of all submissions and check it to the end.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def verify(receipt: str, file: str | None, key: str | None, online: bool, form: str) -> int:
+    """Check the receipt in the file RECEIPT: signature, link, file and, with --online, the whole chain.
+
+    Without --online nothing is sent or asked anywhere. The key is the one that was kept when you logged in or first
+    submitted. Exits with 1 where anything does not hold.
+    """
+    from unseen import verifying
+
+    if online:
+        with connected() as client:
+            return verifying.receipt(receipt, file=file, key=key, form=form, client=client)
+    return verifying.receipt(receipt, file=file, key=key, form=form)
+
+
+@competitions.command("verify-key")
+@slug_argument
+@click.option("-f", "--file", type=click.Path(exists=True, dir_okay=False), help="The opened key, if you have it.")
+@click.option("--seal", metavar="SEAL", help="The seal to compare with, or a file with a receipt that names it.")
+@click.option("--score", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Score this file, too.")
+@click.option("--metric", type=click.Choice(["mse", "rmse", "mae", "r2"]), help="For --score without the server.")
+@click.option("-o", "--out", type=click.Path(dir_okay=False), help="Keep the opened key in this file.")
+def verify_key(
+    slug: str | None,
+    named: str | None,
+    file: str | None,
+    seal: str | None,
+    score: str | None,
+    metric: str | None,
+    out: str | None,
+) -> int:
+    """Check the opened answer key of a revealed competition against the seal kept before.
+
+    The seal is kept on this computer when you first download or submit, and each receipt names it. Exits with 1 where
+    the key is another one. --score computes what a prediction file scores on both halves.
+    """
+    from unseen import verifying
+
+    slug = the_slug(slug, named)
+    if file and score and not metric:
+        raise click.UsageError("By which metric? Give --metric; without --file the server says which.")
+    expected = verifying.expected_seals(slug, seal)
+    if file is not None:
+        return verifying.key_in_file(file, expected, score=score, metric=metric or "")
+    with connected() as client:
+        return verifying.opened_key(client, slug, expected, score=score, out=out)
 
 
 for _command in competitions.commands.values():

@@ -23,6 +23,8 @@ from unseen.errors import ChecksumMismatch, NotAnUnseenServer, NotFound
 from unseen.predictions import Names, Predictions, Sample, Upload, to_upload
 from unseen.records import (
     Account,
+    Chain,
+    ChainLink,
     Check,
     Competition,
     File,
@@ -30,6 +32,7 @@ from unseen.records import (
     Leaderboard,
     Limits,
     Receipt,
+    ReceiptKey,
     Record,
     Submission,
 )
@@ -37,6 +40,8 @@ from unseen.wire import KEY, Wire
 
 if TYPE_CHECKING:
     import httpx2
+
+    from unseen.receipts import Finding
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -168,6 +173,42 @@ class Client:
     def submission(self, ref: int) -> Submission:
         """One submission of your team. Raises NotFound."""
         return self._read(Submission, self._wire.json("GET", f"/api/submissions/{quote(str(ref), safe='')}"))
+
+    def receipt(self, ref: int) -> Receipt:
+        """The signed receipt of one submission of your team, as it was first given. Raises NotFound."""
+        return self._read(Receipt, self._wire.json("GET", f"/api/submissions/{quote(str(ref), safe='')}/receipt"))
+
+    def receipt_keys(self) -> list[ReceiptKey]:
+        """The public keys that this server says its receipts are signed with."""
+        return self._list(ReceiptKey, self._wire.json("GET", "/api/receipt-keys"), "keys")
+
+    def chain(self, slug: str) -> Chain:
+        """The chain of a competition's receipts, from the first to the last."""
+        links: list[ChainLink] = []
+        while True:
+            after = {"after": links[-1].ref} if links else {}
+            part = self._read(Chain, self._wire.json("GET", _path(slug, "chain"), params=after))
+            if not part.links or (links and part.links[0].ref <= links[-1].ref):
+                return Chain(competition=slug, head=part.head, links=tuple(links))
+            links += part.links
+
+    def opened_key(self, slug: str, version: int | None = None) -> bytes:
+        """The opened answer key, to the byte; its SHA-256 is the seal. NotFound before the reveal."""
+        params = {} if version is None else {"version": version}
+        response = self._wire.send("GET", _path(slug, "key"), params=params)
+        self._wire.check(response)
+        return response.content
+
+    def verify(self, receipt: Receipt, file: str | PathLike[str] | None = None) -> list[Finding]:
+        """Check a receipt: its signature, its link, the file that was sent, and its place in the whole chain.
+
+        The key is the one that was kept when you logged in. It holds where no finding's `ok` is False. Raises
+        NotAReceipt, and UnknownKey where no key was kept.
+        """
+        from unseen import kept, receipts
+
+        proof, content = receipts.proof(receipt.raw), Path(file).read_bytes() if file else None
+        return receipts.check(proof, kept.keys(self.url), content=content, chain=self.chain(proof.competition))
 
     def limits(self, slug: str) -> Limits:
         """What is used and left today and in all, and when the day resets."""

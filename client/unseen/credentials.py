@@ -68,7 +68,7 @@ def clean_token(text: str) -> str:
 
 def find(url: str | None = None, token: str | None = None) -> Credentials:
     """The credentials that apply: arguments, then the environment, then what was saved. Raises NotLoggedIn."""
-    saved = _read(_credentials_file())
+    saved = read_json(_credentials_file())
     wanted = url or os.environ.get("UNSEEN_URL") or saved.get("url")
     if not wanted:
         raise NotLoggedIn("No server is known yet. Run `unseen login URL`, or set UNSEEN_URL and UNSEEN_TOKEN.")
@@ -84,13 +84,19 @@ def find(url: str | None = None, token: str | None = None) -> Credentials:
 
 def saved_url() -> str | None:
     """The server of the last log-in, if there was one."""
-    return _read(_credentials_file()).get("url")
+    return read_json(_credentials_file()).get("url")
+
+
+def current_url() -> str | None:
+    """The server meant now, log-in or not: from the environment, else of the last log-in."""
+    wanted = os.environ.get("UNSEEN_URL") or saved_url()
+    return clean_url(wanted) if wanted else None
 
 
 def save(url: str, token: str) -> Path:
     """Keep the token in a file that only this person can read, and return where."""
     path = _credentials_file()
-    _write(path, {"url": url, "token": token})
+    write_json(path, {"url": url, "token": token})
     return path
 
 
@@ -105,15 +111,15 @@ def forget() -> bool:
 
 def setting(name: str) -> str | None:
     """A setting: `UNSEEN_<NAME>` in the environment, else what `unseen config set` saved."""
-    return os.environ.get(f"UNSEEN_{name.upper()}") or _read(settings_file()).get(name)
+    return os.environ.get(f"UNSEEN_{name.upper()}") or read_json(settings_file()).get(name)
 
 
 def saved_settings() -> dict[str, Any]:
-    return _read(settings_file())
+    return read_json(settings_file())
 
 
 def save_settings(settings: dict[str, Any]) -> None:
-    _write(settings_file(), settings)
+    write_json(settings_file(), settings)
 
 
 def settings_file() -> Path:
@@ -124,7 +130,7 @@ def _credentials_file() -> Path:
     return folder() / "credentials.json"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, or an empty one where there is no file or it was damaged: the remedy is the same, log in again."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -133,7 +139,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write beside and rename, so that the file is whole or absent, and was never readable by others."""
     import tempfile  # here, because only saving needs it
 

@@ -4,6 +4,10 @@ UnseenError
 ├── NotLoggedIn             no token, or one the server does not accept (any more)
 ├── BadAddress              the server's address cannot be used
 ├── UnusablePredictions     nothing was sent: the argument cannot be made into a prediction file
+├── NotAReceipt             what was to be verified is no signed receipt
+├── UnknownKey              a receipt's key is not kept here, so nothing can be said of its signature
+├── NoSealKept              there is nothing to hold an opened answer key against
+├── DamagedFile             what was kept of keys and seals cannot be read any more
 ├── Refused                 the server's definite no; nothing was counted
 │   ├── NotAllowed          not enrolled, staff only, the token's scope is too small
 │   ├── NotFound            also for what belongs to somebody else
@@ -42,6 +46,22 @@ class BadAddress(UnseenError):  # noqa: N818
 
 class UnusablePredictions(UnseenError):  # noqa: N818
     """The predictions cannot be made into a file; nothing was sent and nothing was counted."""
+
+
+class NotAReceipt(UnseenError):  # noqa: N818
+    """What was to be verified is not a signed receipt."""
+
+
+class UnknownKey(UnseenError):  # noqa: N818
+    """A receipt was signed with a key that nobody gave us before."""
+
+
+class NoSealKept(UnseenError):  # noqa: N818
+    """No seal was kept before the key was opened, so that there is nothing to compare it with."""
+
+
+class DamagedFile(UnseenError):  # noqa: N818
+    """What this computer kept of keys and seals cannot be read, and is left as it is."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,11 @@ class Column(NamedTuple):
 
 def write_json(content: Any) -> None:
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(content, indent=2, ensure_ascii=not utf8))  # noqa: T201
+    print(json_text(content, ensure_ascii=not utf8), end="")  # noqa: T201
+
+
+def json_text(content: Any, ensure_ascii: bool = False) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=ensure_ascii) + "\n"
 
 
 def write_csv(fields: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -17,8 +17,10 @@ MOMENTS = frozenset(
         "generated_at",
         "last_submission_at",
         "modified_at",
+        "published_at",
         "resets_at",
         "resets_at_local",
+        "since",
         "starts_at",
         "submitted_at",
     }
@@ -80,12 +82,24 @@ class Account(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Seal(Record):
+    """The salted SHA-256 of one version of the hidden answers; `salt` is None until the reveal."""
+
+    version: int
+    seal: str
+    salt: str | None = None
+    published_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Competition(Record):
     """A competition; the Markdown texts and the column names come only with `Client.competition(slug)`.
 
     `phase` is draft, open, closed or revealed; `direction` says which scores are better, lower or higher;
     `rank` and `left_today` are those of your team.
     """
+
+    nested: ClassVar[Mapping[str, type[Record]]] = {"seals": Seal}
 
     slug: str
     title: str = ""
@@ -111,6 +125,7 @@ class Competition(Record):
     target_column: str | None = None
     test_rows: int | None = None
     bounds: tuple[float, float] | None = None
+    seals: tuple[Seal, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +141,11 @@ class File(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Submission(Record):
-    """One submission of your team; `private_score` is None until the reveal."""
+    """One submission of your team; `private_score` is None until the reveal.
+
+    `significant` is None unless public scores are shown on a ladder: then it says whether this was a significant
+    improvement. Where it was none, `public_score` repeats the last score shown, None before the first.
+    """
 
     ref: int
     status: str = ""
@@ -136,6 +155,7 @@ class Submission(Record):
     submitted_at: datetime | None = None
     public_score: float | None = None
     private_score: float | None = None
+    significant: bool | None = None
     selected: bool = False
     late: bool = False
 
@@ -145,6 +165,7 @@ class Receipt(Submission):
     """The answer to a submission: what it scored, where that puts the team, and what is left today.
 
     `replayed` is True when the server had already counted this very upload and repeated its first answer.
+    The fields from `team_number` on are what `unseen.receipts` checks.
     """
 
     competition: str = ""
@@ -164,6 +185,41 @@ class Receipt(Submission):
     resets_at_local: datetime | None = None
     time_zone: str = "UTC"
     replayed: bool = False
+    team_number: int | None = None
+    seal: str | None = None
+    previous_link: str | None = None
+    link: str | None = None
+    key_id: str | None = None
+    signature: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceiptKey(Record):
+    """An Ed25519 public key (hexadecimal) of receipts; `since` is None where none was signed with it yet."""
+
+    key_id: str = ""
+    public_key: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainLink(Record):
+    """One submission in the chain: a hash of what it was, and the link it makes with the one before it."""
+
+    ref: int
+    entry: str
+    link: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain(Record):
+    """All submissions of a competition in their order; `head` is the last link."""
+
+    nested: ClassVar[Mapping[str, type[Record]]] = {"links": ChainLink}
+
+    competition: str = ""
+    head: str = ""
+    links: tuple[ChainLink, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +271,7 @@ class LeaderboardEntry(Record):
     last_submission_at: datetime | None = None
     is_baseline: bool = False
     tier: str | None = None
-    behind_leader: Any = None
+    behind_leader: tuple[float, float] | None = None
     tied_with_leader: bool | None = None
     rank_interval: tuple[int, int] | None = None
     previous_rank: int | None = None
@@ -224,7 +280,7 @@ class LeaderboardEntry(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Leaderboard(Record):
-    """A board, public or private, best first."""
+    """A board, public or private, best first; `note` says whom the leader does not lead for certain."""
 
     nested: ClassVar[Mapping[str, type[Record]]] = {"entries": LeaderboardEntry}
 
@@ -232,4 +288,5 @@ class Leaderboard(Record):
     board: str = "public"
     generated_at: datetime | None = None
     direction: str = ""
+    note: str | None = None
     entries: tuple[LeaderboardEntry, ...] = ()

@@ -27,7 +27,7 @@ COMPETITION_FIELDS = (
 FILE_FIELDS = ("name", "size", "sha256", "modified_at", "url")
 SUBMISSION_FIELDS = (
     *("ref", "status", "message", "file_name", "sha256", "submitted_at", "public_score", "private_score"),
-    *("selected", "late"),
+    *("selected", "late", "significant"),
 )
 RECEIPT_FIELDS = (
     *SUBMISSION_FIELDS,
@@ -95,6 +95,8 @@ def show_submissions(submissions: Sequence[Submission], form: str, now: datetime
     ]
     if all(s.private_score is None for s in submissions):
         del columns[3]
+    if any(s.significant is not None for s in submissions):
+        columns.insert(3, Column("", lambda s: words.verdict(s.significant, s.public_score)))
     show(submissions, form, SUBMISSION_FIELDS, lambda: write_table(columns, submissions))
 
 
@@ -121,8 +123,11 @@ def _leaderboard_table(board: Leaderboard, now: datetime, mine: Callable[[Leader
     ]
     if any(e.rank_interval for e in board.entries):
         columns.insert(4, Column("95 % ranks", lambda e: _interval(e.rank_interval), number=True))
+    if board.note:
+        columns.insert(4, Column("", lambda e: "tied" if e.tied_with_leader else ""))
     if any(e.previous_rank for e in board.entries):
         columns.insert(1, Column("change", _change, number=True))
+        columns.pop()  # its scores have all their digits, and nobody hurries any more
 
     def style(entry: LeaderboardEntry) -> str:
         return "bold" if mine(entry) else "dim" if entry.is_baseline else ""
@@ -135,7 +140,9 @@ def _needs_mark(entry: LeaderboardEntry) -> bool:
 
 
 def _interval(ranks: tuple[int, int] | None) -> str:
-    return f"{ranks[0]}-{ranks[1]}" if ranks else ""
+    if ranks is None:
+        return ""
+    return str(ranks[0]) if ranks[0] == ranks[1] else f"{ranks[0]}-{ranks[1]}"
 
 
 def _change(entry: LeaderboardEntry) -> str:
@@ -149,9 +156,8 @@ def board_remarks(board: Leaderboard) -> Iterator[str]:
     """What the table does not say itself."""
     if board.direction:
         yield f"{board.board.capitalize()} board; a {words.plain(board.direction)} score is better."
-    tied = [entry.team for entry in board.entries if entry.tied_with_leader and entry.rank]
-    if len(tied) > 1:
-        yield f"Not significantly apart from each other at the top: {', '.join(map(words.plain, tied))}."
+    if board.note:
+        yield words.plain(board.note)
 
 
 def show_limits(limits: Limits, form: str, now: datetime) -> None:
@@ -200,7 +206,9 @@ def show_receipt(receipt: Receipt, form: str) -> None:
 
 def _receipt_in_words(receipt: Receipt, now: datetime) -> None:
     how = words.metric(receipt.metric, receipt.direction)
-    print(f"Submission {receipt.ref}: {words.score(receipt.public_score)} ({how})")  # noqa: T201
+    verdict = words.verdict(receipt.significant, receipt.public_score)
+    told = verdict if receipt.significant is False else words.score(receipt.public_score)
+    print(f"Submission {receipt.ref}: {told} ({how}){f', {verdict}' if receipt.significant else ''}")  # noqa: T201
     _pairs(_receipt_lines(receipt, now))
 
 
@@ -219,6 +227,8 @@ def _receipt_lines(receipt: Receipt, now: datetime) -> Iterator[tuple[str, str]]
 
 def _against_best(receipt: Receipt) -> str:
     new, old = receipt.public_score, receipt.previous_best
+    if receipt.significant is False:
+        return "" if old is None else f"{words.score(old)}, and it stays"
     if old is None:
         return "" if new is None else "none, this is your first score"
     if new is None:

@@ -17,6 +17,15 @@ def score(value: float | None) -> str:
     return NOTHING if value is None else repr(value)
 
 
+def verdict(significant: bool | None, public_score: float | None) -> str:
+    """What the ladder says of a submission: the same words whether slightly better, equal or far worse."""
+    if significant is None:
+        return ""
+    if significant:
+        return "significant improvement"
+    return "not yet better than the baseline" if public_score is None else "no significant improvement"
+
+
 def difference(new: float, old: float) -> str:
     """`new - old` of two released scores, exact in decimals: 0.1 against 0.3 is -0.2, not -0.19999999999999998."""
     from decimal import Decimal

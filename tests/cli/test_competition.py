@@ -21,6 +21,26 @@ def talks(run: Run, labelled: str) -> str:
     return "talks"
 
 
+def test_the_advice_is_a_table_for_people_and_whole_for_programs(run: Run, labelled: str) -> None:
+    answer(run("init", "--format", "json"))
+    made = run("competition", "init", "talks", "--from", labelled, "--target", "minutes")
+    assert "Leak ratio                   6.8 (red)" in made.stdout
+    assert "no way of showing scores is both safe and informative" in made.stderr
+    assert "Worst-case gap" in run("competition", "check", "talks").stdout
+    given = answer(run("competition", "check", "talks", "--format", "json"))["advice"]
+    assert {"n_public", "n_private", "submissions", "leak_ratio", "level", "meaning", "worst_case_gap"} < set(given)
+    assert {"honest_optimism", "resolution", "warnings", "suggestions"} < set(given)
+    assert "(red)" in run("competition", "create", "talks").stdout
+
+
+def test_the_advice_is_as_wide_as_the_terminal(run: Run, labelled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    made = run("competition", "init", "talks", "--from", labelled, "--target", "minutes").stdout
+    lines = made[made.index("split advice") :].splitlines()
+    assert 60 < max(map(len, lines)) <= 80
+    assert "board says little about who is best." in " ".join(line.strip() for line in lines)
+
+
 def test_an_exported_folder_can_be_brought_in_again(run: Run, talks: str, tmp_path: Path) -> None:
     assert "solution.csv" in str(answer(run("competition", "export", talks, "again", "--format", "json"))["files"])
     assert run("competition", "check", "again").returncode == 0
@@ -66,3 +86,11 @@ def test_a_baseline_has_points_from_its_first_day(run: Run, talks: str) -> None:
     answer(run("competition", "export", talks, "again", "--format", "json"))
     declared = read_bundle(Path("again")).settings.baselines[0]
     assert (declared.points_public, declared.points_private) == (1.5, 2.0)
+
+
+def test_every_seal_is_shown_in_words(run: Run, talks: str) -> None:
+    answer(run("competition", "launch", talks, "--format", "json"))
+    seals = answer(run("competition", "show", talks, "--format", "json"))["seals"]
+    told = run("competition", "show", talks).stdout
+    assert f"{seals[0]['seal']} (version 1)" in told
+    assert "Seal(" not in told

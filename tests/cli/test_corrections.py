@@ -36,18 +36,23 @@ def test_an_extension_is_added_listed_and_withdrawn(opened: Run) -> None:
     assert "Refused" in opened("extension", "add", "talks", "nobody", "--extra", "1", "--reason", "x").stderr
 
 
+def further_from_the_mean(row: str) -> str:
+    """By more than any split's grid, and public."""
+    row_id, label, _ = row.split(",")
+    return f"{row_id},{float(label) + (45 if float(label) > 70 else -45)},Public"
+
+
 def test_answers_are_corrected_after_a_dry_run(opened: Run, tmp_path: Path) -> None:
     file = tmp_path / "talks" / "solution.csv"
-    header, first, *rest = file.read_text().splitlines()
-    row_id, label, _ = first.split(",")
+    header, *rows = file.read_text().splitlines()
     corrected = tmp_path / "corrected.csv"
-    corrected.write_text("\n".join([header, f"{row_id},{float(label) + 9},Public", *rest]) + "\n")
+    corrected.write_text("\n".join([header, *map(further_from_the_mean, rows[:3]), *rows[3:]]) + "\n")
     dry = opened("rescore", "talks", str(corrected), "--dry-run")
-    assert "Labels that differ: 1." in dry.stdout
+    assert "Labels that differ: 3." in dry.stdout
     assert "Mean" in dry.stdout
     assert "Nothing was changed" in dry.stderr
     done = answer(opened("rescore", "talks", str(corrected), "--format", "json"))
-    assert (done["key_version"], done["labels_changed"]) == (2, 1)
+    assert (done["key_version"], done["labels_changed"]) == (2, 3)
     assert "nothing to do" in opened("rescore", "talks", str(corrected)).stdout
     (tmp_path / "wrong.csv").write_text(f"{header}\n")
     refused = opened("rescore", "talks", "wrong.csv")

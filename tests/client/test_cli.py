@@ -156,6 +156,34 @@ def test_what_others_wrote_cannot_drive_the_terminal(logged_in, faults, capsys):
     assert "\x1b" not in told
 
 
+def test_a_board_says_who_is_tied_and_between_which_ranks(logged_in, faults, capsys):
+    note = "1st is not significantly better than 2nd."
+    said = [([0.0, 0.0], True, [1, 2]), ([-0.1, 0.3], True, [1, 2]), ([0.5, 0.9], False, [3, 3])]
+    entries = [
+        {"team": f"team{n}", "rank": n, "score": 0.1 * n, "behind_leader": b, "tied_with_leader": t, "rank_interval": r}
+        for n, (b, t, r) in enumerate(said, start=1)
+    ]
+    board = faults.answer({"direction": "lower", "note": note, "entries": entries})
+    logged_in.replies = [board, faults.answer({"username": "alice"}), board]
+    assert cli.run(["leaderboard", "lecture"]) == 0
+    told = capsys.readouterr()
+    rows = [line.split() for line in told.out.splitlines() if "team" in line and "rank" not in line]
+    assert [row[3:5] if "tied" in row else row[3:4] for row in rows] == [["tied", "1-2"], ["tied", "1-2"], ["3"]]
+    assert note in told.err
+    assert cli.run(["leaderboard", "lecture", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["entries"] == entries
+
+
+def test_a_private_board_says_who_rose_in_place_of_who_came_last(logged_in, faults, capsys):
+    entry = {"team": "one", "rank": 1, "previous_rank": 3, "score": 16.31886847905858, "entries": 5}
+    dated = {**entry, "last_submission_at": "2026-12-01T00:00:00Z"}
+    logged_in.replies = [faults.answer({"direction": "lower", "entries": [dated]}), faults.answer({"username": "a"})]
+    assert cli.run(["leaderboard", "lecture"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["rank", "change", "team", "score", "entries"]
+    assert rows[-1].split() == ["1", "+2", "one", "16.31886847905858", "5"]
+
+
 def test_beyond_a_terminal_there_is_no_bar_no_colour_and_no_cut(logged_in, faults):
     entries = [{"team": "team " * 40 + "end", "rank": 1, "score": 0.1, "entries": 1, "is_baseline": False}]
     logged_in.replies = [faults.answer({"direction": "lower", "entries": entries}), faults.answer({"username": "a"})]

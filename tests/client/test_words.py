@@ -17,6 +17,19 @@ def test_a_score_keeps_its_digits():
     assert [words.score(value) for value in (0.1, 240.0, 1e-07, None)] == ["0.1", "240.0", "1e-07", "–"]
 
 
+@pytest.mark.parametrize(
+    ("significant", "shown", "said"),
+    [
+        (None, 8.5, ""),
+        (True, 8.5, "significant improvement"),
+        (False, 8.5, "no significant improvement"),
+        (False, None, "not yet better than the baseline"),
+    ],
+)
+def test_the_ladder_has_three_verdicts(significant, shown, said):
+    assert words.verdict(significant, shown) == said
+
+
 def test_a_difference_is_exact_in_decimals():
     assert words.difference(0.1, 0.3) == "-0.2"
     assert words.difference(0.3, 0.1) == "+0.2"
