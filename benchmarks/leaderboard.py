@@ -24,7 +24,18 @@ from werkzeug.test import TestResponse
 from unseen_server.app import create_app
 from unseen_server.config import Config
 from unseen_server.db import migrate, queries
-from unseen_server.db.models import Competition, Course, Score, Standing, Submission, Team, TeamMember, User
+from unseen_server.db.models import (
+    AnswerKeyVersion,
+    Competition,
+    Course,
+    PredictionVector,
+    Score,
+    Standing,
+    Submission,
+    Team,
+    TeamMember,
+    User,
+)
 from unseen_server.db.session import Database
 from unseen_server.web import boards
 
@@ -115,6 +126,11 @@ def _fill(session: Session, submissions: int, rng: np.random.Generator) -> None:
     ranked = {"competition_id": 1, "ranked": True, "entries": 1, "last_submission_at": NOW}
     standings = [ranked | {"team_id": int(team[i]), "score": shown[i], "submission_id": int(i) + 1} for i in best]
     session.execute(insert(Standing), standings)
+    labels, usage = rng.random(10), np.arange(10, dtype=np.uint8) % 2 + 1
+    key = {"ids": "\n".join(map(str, range(10))).encode(), "labels": labels.tobytes(), "usage": usage.tobytes()}
+    session.add(AnswerKeyVersion(competition_id=1, version=1, created_at=NOW, **key))
+    vectors = [{"submission_id": int(i) + 1, "content": rng.random(10).tobytes()} for i in best]
+    session.execute(insert(PredictionVector), vectors)
 
 
 def main() -> None:

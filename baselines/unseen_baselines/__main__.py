@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
     from rich.console import Console
     from rich.table import Table
 
     from .lab import Outcome
+    from .lab_findings import Finding, Played
     from .lecture import Row
 
 MODEL_NAMES = ("mean", "linear", "linear-gd", "mlp", "committee")
+# The names stand here too, so that --help needs no NumPy.
+RELEASES = ("full", "rounded", "ladder")
+ATTACKS = ("hill-climb", "decode", "honest", "lazy", "boost", "permute", "staircase", "coalition", "oracle", "groups")
+
+NOTHING_TO_PLAY = (
+    "There is nothing to play: staircase, coalition and groups are for the release ladder, and coalition is for the "
+    "lab's own server."
+)
 
 
 class Room(click.Group):
@@ -133,6 +142,90 @@ def lecture(seed: int, quick: bool, form: str, out: Path | None) -> None:
 
 
 @main.command()
+@click.option("--seeds", default="0-4", show_default=True, metavar="N|N-M", help="the data, and the attackers' chance")
+@click.option("--release", "releases", multiple=True, type=click.Choice(RELEASES), help="only this one (repeatable)")
+@click.option("--attack", "attacks", multiple=True, type=click.Choice(ATTACKS), help="only this one (repeatable)")
+@click.option("--url", help="play on this server instead of one of the lab's own; needs --token")
+@click.option("--token", envvar="UNSEEN_LAB_TOKEN", help="an instructor's token with the scope staff, for --url")
+@click.option("--course", help="the course there, where you teach several")
+@click.option("--quick", is_flag=True, help="the first seed only")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="also a picture in this folder")
+def lab(
+    seeds: str, releases: Sequence[str], attacks: Sequence[str], url: str | None, token: str | None,
+    course: str | None, quick: bool, form: str, out: Path | None,
+) -> None:  # fmt: skip
+    """Attack leaderboards under each release, over HTTP, and say what they gave away.
+
+    \b
+    hill-climb  noise, kept when the board shows it better
+    decode      more uploads than public rows, and least squares
+    honest      no attack: a student who gets better
+    lazy        random predictions, the best of them
+    boost       random signs, averaged by how they scored
+    permute     hill-climbing by exchanging predictions
+    staircase   small steps down a ladder, each with random signs
+    coalition   the same by two teams
+    oracle      labels of two classes, forty from one score
+    groups      labels of two classes, four at a time, from what a ladder accepts
+
+    It starts a server of its own in a temporary folder and removes it afterwards. On another server (--url) the scratch
+    competitions stay, closed; what needs two teams is left out there.
+    """
+    from unseen.errors import UnseenError
+
+    from .errors import LabClosed
+
+    chosen = _seeds(seeds)[: 1 if quick else None]
+    try:
+        played = _played(url, token, course, attacks or ATTACKS, releases or RELEASES, chosen)
+    except (LabClosed, UnseenError) as refusal:
+        raise click.ClickException(str(refusal)) from None
+    if form == "json":
+        click.echo(json.dumps([asdict(one.finding) for one in played], indent=1))
+    else:
+        print_findings([one.finding for one in played])
+    if out is not None:
+        from .lab_plots import lab_picture
+        from .plots import save
+
+        out.mkdir(parents=True, exist_ok=True)
+        click.echo(f"Picture written to {save(lab_picture(played), out, 'lab')}.", err=True)
+
+
+def _played(
+    url: str | None, token: str | None, course: str | None,
+    attacks: Iterable[str], releases: Sequence[str], seeds: Sequence[int],
+) -> list[Played]:  # fmt: skip
+    """Every attack on every release with every seed, on a server of the lab's own unless one is named."""
+    from .errors import LabClosed
+    from .lab_findings import all_attacks
+    from .lab_server import named_server, scratch_server
+    from .watch import Steps
+
+    if (url is None) != (token is None):
+        raise click.UsageError("--url and --token belong together: the server, and an instructor's token for it.")
+    with named_server(url, token, course) if url and token else scratch_server() as stage:
+        games = list(all_attacks(stage, attacks, releases, seeds))
+        if not games:
+            raise LabClosed(NOTHING_TO_PLAY)
+        played = []
+        with Steps("lab", len(games)) as steps:
+            for done, (name, play) in enumerate(games):
+                steps.tell(name, done)
+                played.append(play())
+    return played
+
+
+def _seeds(text: str) -> list[int]:
+    """One number, or all from one to another."""
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) <= 10_000):
+        raise click.BadParameter("write one number such as 3, or a range such as 0-4", param_hint="--seeds")
+    return list(range(int(first), int(last or first) + 1))
+
+
+@main.command()
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--daily-limit", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--days", type=click.IntRange(1), default=14, show_default=True)
@@ -145,7 +238,7 @@ def lecture(seed: int, quick: bool, form: str, out: Path | None) -> None:
 )
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="also a picture in this folder")
-def lab(
+def guess(
     seed: int,
     daily_limit: int,
     days: int,
@@ -159,13 +252,13 @@ def lab(
 
     With --against it plays a competition you are enrolled in and uses up submissions there.
     """
-    from . import lab as laboratory
+    from . import lab
 
     curves: dict[str, tuple[list[float], list[float]]] = {}
     if slug is not None:
         outcomes = [_play(slug, folder, seed, tries)]
     else:
-        outcomes, curves = laboratory.in_memory(seed, daily_limit=daily_limit, days=days, unlimited=tries)
+        outcomes, curves = lab.in_memory(seed, daily_limit=daily_limit, days=days, unlimited=tries)
     if form == "json":
         click.echo(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
     else:
@@ -174,7 +267,7 @@ def lab(
         from .plots import guessing, save
 
         out.mkdir(parents=True, exist_ok=True)
-        click.echo(f"Picture written to {save(guessing(curves), out, 'lab')}.", err=True)
+        click.echo(f"Picture written to {save(guessing(curves), out, 'guess')}.", err=True)
 
 
 def _play(slug: str, folder: Path | None, seed: int, tries: int) -> Outcome:
@@ -249,6 +342,33 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
         public = [f"{s:.1f}" for s in (o.public_at_first, o.public)]
         table.add_row(o.player, o.limit, str(o.submissions), *public, *private)
     _console().print(table)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """One line for each attack and release: the median over the seeds, and the least and the most."""
+    from statistics import median
+
+    table = _table("attack", "release", "uploads", "numbers shown", "public", "private", "excess", "of the seeds")
+    for (attack, release), found in _by_attack_and_release(findings).items():
+        excess = sorted(one.excess for one in found)
+        public, private = (median(getattr(one, half) for one in found) for half in ("public", "private"))
+        counts = [
+            str(round(median(values))) for values in zip(*((o.uploads, o.numbers_shown) for o in found), strict=True)
+        ]
+        figures = [f"{public:.3g}", f"{private:.3g}", f"{median(excess):.2f}", f"{excess[0]:.2f} to {excess[-1]:.2f}"]
+        table.add_row(attack, release, *counts, *figures)
+    table.caption = (
+        "Exact errors of what is handed in at the end, medians over the seeds. Excess: how much more the public score "
+        "flatters it than honest predictions, by their public error."
+    )
+    _console().print(table)
+
+
+def _by_attack_and_release(findings: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for one in findings:
+        found.setdefault((one.attack, one.release), []).append(one)
+    return found
 
 
 def _table(*columns: str, left: int = 2) -> Table:

@@ -3,6 +3,7 @@
 CannotLearn (a ValueError)
 ├── BadTable    the table has something a model cannot learn from
 └── Diverged    the loss grew without bound
+LabClosed       the lab has no server to play against
 """
 
 from __future__ import annotations
@@ -26,3 +27,7 @@ class Diverged(CannotLearn):
         self.update = update
         self.path = path
         super().__init__(f"The loss grew without bound at update {update}; try a smaller learning rate.")
+
+
+class LabClosed(Exception):  # noqa: N818 - an answer, not a fault
+    """The lab has no server to play against; the sentence says why and what to do about it."""

@@ -188,11 +188,11 @@ def test_lectures_generated_without_a_seed_are_new_each_time(tmp_path):
     assert (tmp_path / "a").read_text() != (tmp_path / "b").read_text()
 
 
-def test_the_lab_prints_json(tmp_path):
-    done = run("lab", "--tries", 30, "--format", "json", "--out", tmp_path)
+def test_guessing_prints_json(tmp_path):
+    done = run("guess", "--tries", 30, "--format", "json", "--out", tmp_path)
     outcomes = json.loads(done.stdout)
     assert {o["player"] for o in outcomes} == {"random guessing", "hill-climbing"}
-    assert (tmp_path / "lab.png").is_file()
+    assert (tmp_path / "guess.png").is_file()
 
 
 @pytest.mark.slow
