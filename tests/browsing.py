@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 from tests.installations import Installation
 from tests.visitors import PASSWORD, address
-from werkzeug.serving import make_server
+from waitress import create_server, wasyncore
 
 Open = Callable[..., Page]
 
@@ -30,13 +30,24 @@ class Site:
 
 @contextmanager
 def answering(made: Installation) -> Iterator[Site]:
-    server = make_server("127.0.0.1", 0, made.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    connections: dict[int, object] = {}
+    server = create_server(made.app, map=connections, host="127.0.0.1", port=0, threads=8)
+    stopping = threading.Event()
+
+    def serve() -> None:
+        while not stopping.is_set():
+            wasyncore.loop(timeout=1, use_poll=True, map=connections, count=1)
+
+    thread = threading.Thread(target=serve)
     thread.start()
-    yield Site(f"http://127.0.0.1:{server.server_port}", made)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield Site(f"http://127.0.0.1:{server.effective_port}", made)
+    finally:
+        stopping.set()
+        server.pull_trigger()
+        thread.join()
+        server.task_dispatcher.shutdown()
+        wasyncore.close_all(connections)
 
 
 def sign_in(page: Page, name: str = "dora") -> None:

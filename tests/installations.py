@@ -61,7 +61,15 @@ def make_folder(home: Path, slug: str = SLUG, now: datetime = NOON, **settings: 
     labelled.write_text("pages,words,minutes\n" + rows)
     folder = home / slug
     bundles.init_bundle(
-        folder, labelled, target="minutes", test_size=1 / 3, seed=3, now=now, title="Lectures", time_zone="Asia/Taipei"
+        folder,
+        labelled,
+        target="minutes",
+        test_size=1 / 3,
+        public=0.5,
+        seed=3,
+        now=now,
+        title="Lectures",
+        time_zone="Asia/Taipei",
     )
     if settings:
         configure(folder, **settings)
