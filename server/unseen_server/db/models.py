@@ -152,6 +152,26 @@ class HeldFile(Base):
     created_at: Mapped[datetime]
 
 
+class DeviceLogin(Base):
+    """A program that asks to be let in by whoever types `user_code` in a browser (RFC 8628).
+
+    Only the SHA-256 of the program's own secret is kept. `answer` is None while nobody has answered.
+    """
+
+    __tablename__ = "device_logins"
+    __table_args__ = (CheckConstraint("answer IN ('approved', 'denied', 'taken')", name="answer"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    user_code: Mapped[str] = mapped_column(String(16), unique=True)
+    device: Mapped[str] = mapped_column(String(100))
+    address: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    asked_at: Mapped[datetime | None]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
+    answer: Mapped[str | None] = mapped_column(String(16))
+
+
 class FailedSignIn(Base):
     __tablename__ = "failed_sign_ins"
     __table_args__ = (Index(None, "subject", "at"),)
@@ -414,6 +434,24 @@ class Submission(Base):
     chain: Mapped[str | None] = mapped_column(String(64))
     # The receipt as it was first given; a repeated request gets it again, word for word.
     receipt: Mapped[dict[str, Any] | None]
+
+
+class UploadTicket(Base):
+    """The right to send one file for one person and one competition, apart from submitting it; good for an hour.
+
+    Only the SHA-256 of the token is kept. `content` is None until the file came.
+    """
+
+    __tablename__ = "upload_tickets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"))
+    file_name: Mapped[str] = mapped_column(String(255))
+    content: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class Score(Base):

@@ -23,6 +23,7 @@ from unseen_server.db.models import (
     BrowserSession,
     Competition,
     Course,
+    DeviceLogin,
     Extension,
     FailedSignIn,
     HeldFile,
@@ -32,6 +33,7 @@ from unseen_server.db.models import (
     Team,
     TeamInvitation,
     Token,
+    UploadTicket,
     User,
 )
 from unseen_server.db.session import Database
@@ -187,7 +189,8 @@ def _free_team_name(session: Session, team: Team, wanted: str) -> str:
 
 
 def _forget_ways_in(session: Session, user: User, called: _Called) -> None:
-    for table in (BrowserSession, Token, OneTimeLink, SsoIdentity, HeldFile, TeamInvitation):
+    ways = (BrowserSession, Token, OneTimeLink, SsoIdentity, DeviceLogin, HeldFile, UploadTicket, TeamInvitation)
+    for table in ways:
         session.execute(delete(table).where(table.user_id == user.id))
     for key in called.keys:
         named = FailedSignIn.subject.in_([f"name:{key}", f"forgot name:{key}"])
