@@ -108,13 +108,14 @@ def opened_key(client: Client, slug: str, expected: Sequence[Kept], *, score: st
     version_of = {seal.seal: seal.version for seal in competition.seals}
     current = client.opened_key(slug)
     found = [_of_kept(client, slug, one, version_of) for one in expected]
+    version = version_of.get(opened.seal_of(current))
     if opened.seal_of(current) not in {one.value for one in expected}:
         said = "has a seal that was published later; no earlier word of it is kept here"
-        if version_of.get(opened.seal_of(current)) is None:
+        if version is None:
             found.append(Finding("key in use", False, "is not what any published seal says"))
         else:
             found.append(Finding("key in use", None, said))
-    name = out or f"{slug}-key.csv"
+    name = out or f"{slug}-key-{version or 1}.csv"  # as a browser names it
     if out:
         Path(out).write_bytes(current)
     return conclude(found, current, name, score, competition.metric)

@@ -385,6 +385,7 @@ def test_a_corrected_key_opens_with_all_its_versions(alice, ended):
     assert "version 1" in done.stdout
     assert "published later" in done.stdout
     assert "corrected version" in done.stdout
+    assert f"sha256sum {slug}-key-2.csv" in done.stderr
     with Client(ended.url, ended.token("alice")) as client:
         seals = client.competition(slug).seals
         assert [seal.version for seal in seals] == [1, 2]
