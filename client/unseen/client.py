@@ -137,6 +137,7 @@ class Client:
         slug: str,
         predictions: Predictions,
         *,
+        ids: Iterable[Any] | None = None,
         message: str = "",
         idempotency_key: str | None = None,
         progress: Progress | None = None,
@@ -154,15 +155,15 @@ class Client:
         """
         import uuid
 
-        upload = self._upload(slug, predictions)
+        upload = self._upload(slug, predictions, ids)
         headers = {KEY: idempotency_key or str(uuid.uuid4())}
         response = self._post_file(slug, upload, progress, data={"message": message}, headers=headers)
         replayed = response.headers.get("Idempotent-Replayed") == "true"
         return self._read(Receipt, {**self._wire.read(response), "replayed": replayed})
 
-    def validate(self, slug: str, predictions: Predictions) -> Check:
+    def validate(self, slug: str, predictions: Predictions, *, ids: Iterable[Any] | None = None) -> Check:
         """Have the server check predictions without submitting them; it costs nothing. Raises Refused like `submit`."""
-        response = self._post_file(slug, self._upload(slug, predictions), None, params={"check": "true"})
+        response = self._post_file(slug, self._upload(slug, predictions, ids), None, params={"check": "true"})
         return self._read(Check, self._wire.read(response))
 
     def submissions(self, slug: str, *, limit: int | None = None) -> list[Submission]:
@@ -234,8 +235,8 @@ class Client:
             raise NotFound(f"{slug} has no file {name}. Its files are: {there}.", status=404, code="not_found")
         return wanted
 
-    def _upload(self, slug: str, predictions: Predictions) -> Upload:
-        return to_upload(predictions, names=lambda: self._names(slug), sample=lambda: self._sample(slug))
+    def _upload(self, slug: str, predictions: Predictions, ids: Iterable[Any] | None) -> Upload:
+        return to_upload(predictions, names=lambda: self._names(slug), sample=lambda: self._sample(slug), ids=ids)
 
     def _names(self, slug: str) -> Names:
         competition = self.competition(slug)

@@ -17,8 +17,8 @@ EXPECTED = b"id,minutes\na,1.5\nb,2.5\nc,1e-07\n"
 VALUES = [1.5, 2.5, 1e-07]
 
 
-def content(predictions) -> bytes:
-    return to_upload(predictions, names=lambda: NAMES, sample=lambda: SAMPLE).content
+def content(predictions, ids=None, sample=SAMPLE) -> bytes:
+    return to_upload(predictions, names=lambda: NAMES, sample=lambda: sample, ids=ids).content
 
 
 FRAME = pd.DataFrame({"id": ["a", "b", "c"], "minutes": VALUES})
@@ -51,6 +51,66 @@ def test_a_file_is_sent_as_it_is(tmp_path: Path):
 
 def test_ids_of_a_series_decide_and_not_its_order():
     assert content(pd.Series([2.5, 1.5], index=["b", "a"])) == b"id,minutes\nb,2.5\na,1.5\n"
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Series(VALUES, index=[7, 8, 9]),
+        pd.Series(VALUES, index=["a", "b", "d"]),
+        pd.Series(VALUES)[::-1],
+        pd.Series([0.0, *VALUES])[1:],
+    ],
+    ids=["numbers", "one stranger", "turned round", "cut"],
+)
+def test_a_series_whose_index_is_not_the_ids_is_never_matched_by_position(series):
+    with pytest.raises(UnusablePredictions, match="not of this competition's ids"):
+        content(series)
+
+
+def test_a_counted_index_that_could_be_the_ids_is_asked_about():
+    sample = Sample(NAMES, ("2", "0", "1"))
+    with pytest.raises(UnusablePredictions, match="could be these ids"):
+        content(pd.Series(VALUES), sample=sample)
+    assert content(pd.Series(VALUES), sample=Sample(NAMES, ("0", "1", "2"))).startswith(b"id,minutes\n0,1.5\n")
+    assert content(pd.Series(VALUES).to_numpy(), sample=sample).startswith(b"id,minutes\n2,1.5\n")
+
+
+@pytest.mark.parametrize(
+    ("values", "ids"),
+    [
+        *((np.array(VALUES), np.array(list("abc"))), (VALUES, ("a", "b", "c")), (np.array(VALUES), FRAME["id"])),
+        *((pd.Series(VALUES), FRAME["id"]), (np.array(VALUES).reshape(-1, 1), pd.Index(list("abc")))),
+        (np.array(VALUES), pd.Series(list("abc"), index=[5, 3, 9])),
+        (iter(VALUES), iter("abc")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_values_beside_ids_become_the_same_file(values, ids):
+    assert content(values, ids) == EXPECTED
+
+
+def test_ids_decide_the_rows_whatever_the_order_of_the_sample():
+    assert content([2.5, 1.5], ids=["b", "a"]) == b"id,minutes\nb,2.5\na,1.5\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "ids", "sentence"),
+    [
+        (VALUES, ["a", "b"], "3 predictions, but 2 ids"),
+        (dict(zip("abc", VALUES, strict=True)), list("abc"), "bring their own ids"),
+        (FRAME, list("abc"), "bring their own ids"),
+        ("predictions.csv", list("abc"), "bring their own ids"),
+        (VALUES, {"a", "b", "c"}, "in order"),
+        (VALUES, "abc", "in order"),
+        (pd.Series(VALUES, index=[2, 1, 0]), FRAME["id"], "different indexes"),
+        (np.ones((3, 2)), list("abc"), "more than one column"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_values_and_ids_that_may_not_belong_together_are_refused(values, ids, sentence):
+    with pytest.raises(UnusablePredictions, match=sentence):
+        content(values, ids)
 
 
 @pytest.mark.parametrize(
