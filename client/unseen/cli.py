@@ -222,6 +222,51 @@ def known_setting(name: str) -> str:
     return name
 
 
+@cli.command("kaggle-env")
+@click.option("--shell", type=click.Choice(["bash", "zsh", "fish", "powershell"]), default="bash", show_default=True)
+@quiet_option
+def kaggle_env(shell: str, quiet: bool) -> None:
+    """Print what points Kaggle's command line at this server.
+
+    \b
+    eval "$(unseen kaggle-env)"
+    kaggle competitions list
+
+    For an http:// server these are variables; for an https:// server they define `kaggle` as `unseen kaggle`.
+    """
+    from unseen import credentials, kaggle
+
+    found = credentials.find()
+    shell = "bash" if shell == "zsh" else shell
+    if kaggle.variables_suffice(found.url):
+        with connected(quiet) as client:
+            username = client.whoami().username
+        click.echo(kaggle.exports(kaggle.variables(found, username), shell))
+        remarks = kaggle.remarks(found.url, sys.stdout.isatty())
+    else:
+        click.echo(kaggle.FUNCTIONS[shell])
+        remarks = [kaggle.why_a_function(found.url)]
+    for remark in () if quiet else remarks:
+        say(remark)
+
+
+@cli.command("kaggle", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="ARGS...")
+def kaggle_(args: tuple[str, ...]) -> int:
+    """Run Kaggle's command line against this server.
+
+    \b
+    unseen kaggle competitions submit SLUG -f predictions.csv -m "closed form"
+
+    It must be installed beside this program (pip install kaggle six). Nothing that you keep for kaggle.com is read.
+    """
+    from unseen import credentials, kaggle
+
+    with connected(quiet=True) as client:
+        client.whoami()  # a wrong address or token is explained here, in place of a traceback there
+    return kaggle.run(args, credentials.find())
+
+
 @cli.group(cls=Group)
 def competitions() -> None:
     """Look, download, check, submit, choose. Also `unseen c`, and each also without the group."""
