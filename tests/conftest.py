@@ -30,6 +30,14 @@ from unseen_server.db import migrate
 from unseen_server.db.session import Database
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the client keeps on a computer stays away from that of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNSEEN_CONFIG_DIR", str(tmp_path_factory.mktemp("settings")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A competition of 40 test rows, 20 public and 20 private, open from now for two weeks in Taipei."""

@@ -304,13 +304,11 @@ def files(slug: str | None, named: str | None, form: str) -> None:
 @quiet_option
 def download(slug: str | None, named: str | None, name: str | None, path: str, overwrite: bool, quiet: bool) -> None:
     """Download the files of a competition, and print where each one is."""
-    from unseen import kept
     from unseen.progress import bars
 
     slug = the_slug(slug, named)
     with connected(quiet) as client, bars(quiet) as start:
         arrived = client.download(slug, name, path, overwrite=overwrite, progress=start)
-        kept.after_download(client, slug)
     for file in arrived:
         click.echo(file)
 
@@ -332,7 +330,7 @@ def submit(
     """
     from uuid import uuid4
 
-    from unseen import kept, tables
+    from unseen import tables
     from unseen.progress import bars
 
     file, slug = file_and_slug(args, file, named)
@@ -345,10 +343,7 @@ def submit(
             idempotency_key=key,
             progress=start(os.path.basename(file)) if start else None,
         )
-        has_new_key = kept.after_submission(client, receipt)
     tables.show_receipt(receipt, form)
-    if has_new_key:
-        say("The server signs receipts with a new key since your last one. It is kept beside the former.")
     if not quiet:
         if receipt.replayed:
             say("The server had this upload already; it was counted once, and this is the first receipt.")
@@ -560,7 +555,7 @@ def connected(quiet: bool = False) -> Iterator[Client]:
     from unseen.client import Client
 
     if quiet:
-        logging.getLogger("unseen").setLevel(logging.ERROR)
+        logging.getLogger("unseen.wire").setLevel(logging.ERROR)
     with Client.from_env() as client:
         yield client
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
-from unseen import credentials
+from unseen import credentials, kept
 from unseen.download import Progress, fetch, is_here, safe_name
 from unseen.errors import ChecksumMismatch, NotAnUnseenServer, NotFound
 from unseen.predictions import Names, Predictions, Sample, Upload, to_upload
@@ -130,6 +130,7 @@ class Client:
         folder.mkdir(parents=True, exist_ok=True)
         for target, file in missing.items():
             fetch(self._wire, slug, file, target, progress(file.name) if progress else None)
+        kept.after_download(self, slug)
         return list(targets)
 
     def submit(
@@ -159,7 +160,9 @@ class Client:
         headers = {KEY: idempotency_key or str(uuid.uuid4())}
         response = self._post_file(slug, upload, progress, data={"message": message}, headers=headers)
         replayed = response.headers.get("Idempotent-Replayed") == "true"
-        return self._read(Receipt, {**self._wire.read(response), "replayed": replayed})
+        receipt = self._read(Receipt, {**self._wire.read(response), "replayed": replayed})
+        kept.after_submission(self, receipt)
+        return receipt
 
     def validate(self, slug: str, predictions: Predictions, *, ids: Iterable[Any] | None = None) -> Check:
         """Have the server check predictions without submitting them; it costs nothing. Raises Refused like `submit`."""
@@ -206,7 +209,7 @@ class Client:
         The key is the one that was kept when you logged in. It holds where no finding's `ok` is False. Raises
         NotAReceipt, and UnknownKey where no key was kept.
         """
-        from unseen import kept, receipts
+        from unseen import receipts
 
         proof, content = receipts.proof(receipt.raw), Path(file).read_bytes() if file else None
         return receipts.check(proof, kept.keys(self.url), content=content, chain=self.chain(proof.competition))

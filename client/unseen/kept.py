@@ -1,13 +1,16 @@
 """What a server had published when this computer first looked: kept, so that later words can be held against it.
 
 Keys of receipts and seals of answer keys stand in `published.json` beside the settings. Nothing is ever replaced there:
-what is published later is added, with the day it was first seen.
+what is published later is added, with the day it was first seen. `Client` keeps what it comes by on its own; where that
+cannot be written, the submission or the download is none the worse.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +21,12 @@ from unseen.errors import DamagedFile, UnseenError
 if TYPE_CHECKING:
     from unseen.client import Client
     from unseen.records import Receipt
+
+BUSY = (FileExistsError, PermissionError) if os.name == "nt" else (FileExistsError,)
+PATIENCE = 200, 0.025  # so many looks at the lock, so many seconds apart
+ABANDONED = 60.0  # seconds after which whoever holds the lock has died; holding it takes milliseconds
+
+log = logging.getLogger("unseen.kept")
 
 
 @dataclass(frozen=True)
@@ -60,14 +69,18 @@ def keep_keys(server: str, found: Iterable[str]) -> bool:
     """Add keys; True where there were others before, and so the server has a new one."""
     had = {kept.value for kept in keys(server)}
     new = [key for key in found if key not in had]
-    _add(server, lambda published: published.setdefault("keys", {}), new)
+    if new:
+        with _published(server) as published:
+            _add(published.setdefault("keys", {}), new)
     return bool(had and new)
 
 
 def keep_seals(server: str, slug: str, found: Iterable[str]) -> None:
     had = {kept.value for kept in seals(slug, server)}
     new = [seal for seal in found if seal not in had]
-    _add(server, lambda published: published.setdefault("seals", {}).setdefault(slug, {}), new)
+    if new:
+        with _published(server) as published:
+            _add(published.setdefault("seals", {}).setdefault(slug, {}), new)
 
 
 def after_login(client: Client) -> None:
@@ -83,16 +96,16 @@ def after_download(client: Client, slug: str) -> None:
             keep_seals(client.url, slug, [seal.seal for seal in client.competition(slug).seals])
 
 
-def after_submission(client: Client, receipt: Receipt) -> bool:
-    """Keep the seal that a receipt names, and its key where that is not known; True where the server has a new key."""
+def after_submission(client: Client, receipt: Receipt) -> None:
+    """Keep the seal that a receipt names, and its key where that is not known; tell where the server has a new one."""
     from unseen.receipts import key_id
 
     with suppress(UnseenError, OSError):
         if receipt.seal:
             keep_seals(client.url, receipt.competition, [receipt.seal])
-        if receipt.key_id and receipt.key_id not in {key_id(kept.value) for kept in keys(client.url)}:
-            return keep_keys(client.url, [key.public_key for key in client.receipt_keys()])
-    return False
+        unknown = receipt.key_id and receipt.key_id not in {key_id(kept.value) for kept in keys(client.url)}
+        if unknown and keep_keys(client.url, [key.public_key for key in client.receipt_keys()]):
+            log.warning("The server signs receipts with a new key since your last one. It is kept beside the former.")
 
 
 def _read() -> dict[str, Any]:
@@ -116,12 +129,47 @@ def _is_published(one: Any) -> bool:
     return all(isinstance(days, dict) and all(isinstance(day, str) for day in days.values()) for days in dated)
 
 
-def _add(server: str, place: Any, values: list[str]) -> None:
-    if not values:
-        return
+@contextmanager
+def _published(server: str) -> Iterator[dict[str, Any]]:
+    """What is kept of a server, to be added to: read and written while nobody else does."""
+    with _alone(file().with_name(f"{file().name}.lock")):
+        everything = _read()
+        yield everything.setdefault(server, {})
+        credentials.write_json(file(), everything)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One program after the other: a file that only one of them can make. Raises OSError where it stays."""
+    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(lock)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _make(lock: Path) -> None:
+    import time
+
+    looks, pause = PATIENCE
+    for look in range(1, looks + 1):
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL, 0o600))
+            return
+        except BUSY:
+            if look == looks:
+                raise
+        with suppress(OSError):  # whoever held it is done in the meantime
+            if time.time() - lock.stat().st_mtime > ABANDONED:
+                lock.unlink()
+                continue
+        time.sleep(pause)
+
+
+def _add(days: dict[str, str], values: list[str]) -> None:
     from datetime import UTC, datetime
 
-    everything = _read()
     today = datetime.now(UTC).date().isoformat()
-    place(everything.setdefault(server, {})).update(dict.fromkeys(values, today))
-    credentials.write_json(file(), everything)
+    for value in values:
+        days.setdefault(value, today)

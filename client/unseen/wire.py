@@ -39,7 +39,7 @@ LONGEST_PAUSE = 10.0  # a server that wants a longer one is better asked again b
 TEMPORARY = frozenset({429, 502, 503, 504})
 KEY = "Idempotency-Key"
 
-log = logging.getLogger("unseen")
+log = logging.getLogger("unseen.wire")
 
 
 class Wire:

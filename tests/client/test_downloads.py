@@ -13,6 +13,10 @@ from unseen.errors import ChecksumMismatch, DownloadFailed, FileInTheWay, Unsafe
 CONTENT = bytes(range(256)) * 1000
 
 
+def asked_for_files(faulty) -> int:
+    return sum("/files" in request.path for request in faulty.seen)
+
+
 @pytest.fixture
 def listing(faults):
     def make(name="train.csv", content=CONTENT, **other):
@@ -52,7 +56,7 @@ def test_a_broken_download_goes_on_where_it_stopped(faulty, faults, client, list
     faulty.replies = [listing(), cut, ranged]
     client.download("lecture", path=tmp_path)
     assert (tmp_path / "train.csv").read_bytes() == CONTENT
-    first, second = faulty.seen[1:]
+    first, second = [request for request in faulty.seen if "/files/" in request.path]
     assert "Range" not in first.headers
     assert 0 < int(second.headers["Range"].removeprefix("bytes=").removesuffix("-")) <= 100_000
     assert second.headers["If-Range"] == f'"{hashlib.sha256(CONTENT).hexdigest()}"'
@@ -89,7 +93,7 @@ def test_a_server_that_sends_the_whole_file_again_is_understood(faulty, client, 
     faulty.replies = [listing(), whole]
     client.download("lecture", path=tmp_path)
     assert (tmp_path / "train.csv").read_bytes() == CONTENT
-    assert len(faulty.seen) == 2
+    assert asked_for_files(faulty) == 2
 
 
 def test_a_part_longer_than_the_file_is_not_built_upon(faulty, faults, client, listing, whole, tmp_path):
@@ -110,7 +114,7 @@ def test_a_file_that_is_here_already_is_not_fetched_again(faulty, client, listin
     (tmp_path / "train.csv").write_bytes(CONTENT)
     faulty.replies = [listing()]
     assert client.download("lecture", path=tmp_path) == [tmp_path / "train.csv"]
-    assert len(faulty.seen) == 1
+    assert asked_for_files(faulty) == 1
 
 
 def test_a_different_file_of_that_name_is_left_alone(faulty, client, listing, whole, tmp_path):
