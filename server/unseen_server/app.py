@@ -14,7 +14,7 @@ from unseen_server.services.comparisons import Comparisons
 from unseen_server.services.kept import Kept
 from unseen_server.services.keys import KeyRing
 from unseen_server.services.receipts import Signer
-from unseen_server.web import api, errors, languages, pages, sso
+from unseen_server.web import api, errors, kaggle, languages, pages, sso
 from unseen_server.web.context import Parts
 
 FORM_FIELDS_IN_MEMORY = 512 * 1024  # less than two of the parser's chunks of 64 KiB would refuse files, too
@@ -65,6 +65,7 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
         downloads=config.home / "downloads",
     )
     app.register_blueprint(api.blueprint)
+    app.register_blueprint(kaggle.blueprint)
     app.register_blueprint(pages.blueprint)
     errors.register(app)
     if config.single_sign_on:

@@ -138,10 +138,7 @@ def submit(
             answer = _first_answer(session, competition, principal, upload)
             if answer:
                 return answer
-            own_deadline = teams.own_deadline(session, competition, team_id)
-            schedule.admit(competitions.timetable(competition, own_deadline), received_at)
-            _refuse_over_quota(session, competition, team_id, received_at)
-            _refuse_flood(session, competition, principal, received_at)
+            _refuse_whatever_file(session, competition, team_id, principal, received_at)
         judged = _judged(db, keys.of(competition), competition, team_id, principal, upload, received_at)
         if signer:
             receipts.publish(db, signer, received_at)
@@ -164,6 +161,18 @@ def check(
         competition = competitions.open_to(session, slug, principal, received_at)
         _refuse_flood(session, competition, principal, received_at)
     return len(_read(db, keys.of(competition), competition, principal, upload, received_at))
+
+
+def admissible(db: Database, *, slug: str, principal: Principal, now: datetime) -> Competition:
+    """The competition, where a file that came now would be looked at; else refused as `submit` would refuse it.
+
+    Early advice for who uploads in two steps: nothing is held or counted, and `submit` asks all of it again.
+    """
+    principal.need_scope("submit")
+    competition, team_id = _admitted(db, slug, principal, now)
+    with db.read() as session:
+        _refuse_whatever_file(session, competition, team_id, principal, now)
+    return competition
 
 
 # before the transaction
@@ -230,6 +239,15 @@ def _read(
 
 
 # refusals
+
+
+def _refuse_whatever_file(
+    session: Session, competition: Competition, team_id: int, principal: Principal, received_at: datetime
+) -> None:
+    own_deadline = teams.own_deadline(session, competition, team_id)
+    schedule.admit(competitions.timetable(competition, own_deadline), received_at)
+    _refuse_over_quota(session, competition, team_id, received_at)
+    _refuse_flood(session, competition, principal, received_at)
 
 
 def _first_answer(session: Session, competition: Competition, principal: Principal, upload: Upload) -> Answer | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from flask import current_app, g, request
 from unseen_server.config import Config
 from unseen_server.core.errors import BadCsrfToken, NotSignedIn
 from unseen_server.db.session import Database
-from unseen_server.services import browser_sessions, tokens
+from unseen_server.services import browser_sessions, names, tokens
 from unseen_server.services.comparisons import Comparisons
 from unseen_server.services.copies import Comparings
 from unseen_server.services.keys import KeyRing
@@ -24,6 +26,7 @@ from unseen_server.services.receipts import Signer
 
 SESSION_COOKIE = "unseen_session"
 ARRIVED_AT = "unseen.arrived_at"  # in the WSGI environment: when the last byte came, in seconds since 1970
+FOR_KAGGLE = "/api/v1/"  # below it everything is as the clients of Kaggle know it
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -84,12 +87,16 @@ def csrf_token() -> str:
     return token
 
 
+def is_for_kaggle() -> bool:
+    return f"{request.path}/".startswith(FOR_KAGGLE)
+
+
 def _identified() -> tuple[Principal | None, str]:
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    kind, _, credential = request.headers.get("Authorization", "").partition(" ")
     if kind:
-        if kind.lower() != "bearer":
-            raise NotSignedIn()
-        return tokens.principal_of_token(parts().db, token.strip(), now()), ""
+        return _with_token(kind.lower(), credential.strip()), ""
+    if is_for_kaggle():
+        return None, ""  # no cookies there: its forms carry no token of a browser session
     secret = request.cookies.get(SESSION_COOKIE)
     found = browser_sessions.principal_of_session(parts().db, secret, now()) if secret else None
     if found is None:
@@ -100,3 +107,19 @@ def _identified() -> tuple[Principal | None, str]:
         if not hmac.compare_digest(sent.encode(), csrf.encode()):
             raise BadCsrfToken()
     return person, csrf
+
+
+def _with_token(kind: str, credential: str) -> Principal:
+    """Bearer everywhere; user name and token as well, for Kaggle's clients, where the token is that user's."""
+    if kind == "bearer":
+        return tokens.principal_of_token(parts().db, credential, now())
+    if kind != "basic" or not is_for_kaggle():
+        raise NotSignedIn()
+    try:
+        username, _, token = base64.b64decode(credential, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise NotSignedIn() from None
+    person = tokens.principal_of_token(parts().db, token, now())
+    if names.key_of(username) != names.key_of(person.username):
+        raise NotSignedIn()
+    return person

@@ -11,6 +11,7 @@ received      submissions as the staff see them: found, filtered, counted
 signing_in    how people get in: sessions, tokens, links, single sign-on, failed attempts
 submissions   submissions, their scores, and what counts against a limit
 teams         teams, their members and invitations
+uploads       uploads in two steps
 """
 
 from unseen_server.db.queries import (
@@ -25,6 +26,7 @@ from unseen_server.db.queries import (
     signing_in,
     submissions,
     teams,
+    uploads,
 )
 
 __all__ = [
@@ -39,4 +41,5 @@ __all__ = [
     "signing_in",
     "submissions",
     "teams",
+    "uploads",
 ]

@@ -1,0 +1,71 @@
+"""Where Kaggle's clients fetch files, whole or in parts, and where they send theirs."""
+
+from __future__ import annotations
+
+import io
+
+from flask import Blueprint, Response, request, send_file
+
+from unseen_server.services import submissions as own
+from unseen_server.services import uploads
+from unseen_server.services.public_files import KeptFile
+from unseen_server.web.context import now, parts, signed_in
+from unseen_server.web.kaggle import answers
+from unseen_server.web.kaggle.asked import reference
+from unseen_server.web.replies import json_reply
+
+blueprint = Blueprint("transfers", __name__)
+
+
+@blueprint.get("/files/<slug>/<name>")
+def file(slug: str, name: str) -> Response:
+    return _sent(answers.file(slug, name))
+
+
+@blueprint.get("/all-files/<slug>.zip")
+def all_files(slug: str) -> Response:
+    return _sent(answers.all_files(slug))
+
+
+@blueprint.get("/submitted/<ref>/<name>")
+def submission(ref: str, name: str) -> Response:
+    """A file as one's team sent it; the name is only what the clients save it under."""
+    person, number = signed_in(), reference(ref)
+    described = own.own_submission(parts().db, ref=number, principal=person)
+    uploaded = own.own_file(parts().db, ref=number, principal=person)
+    response = send_file(
+        io.BytesIO(uploaded.content),
+        mimetype="application/octet-stream",
+        download_name=name,
+        as_attachment=True,
+        etag=described.sha256,
+        last_modified=described.submitted_at,
+        conditional=True,
+    )
+    return _private(response)
+
+
+@blueprint.put("/uploads/<token>")
+def upload(token: str) -> Response:
+    """Take in a file. The address is the only credential that comes along: these clients send no other with it."""
+    uploads.receive(parts().db, parts().keys, token=token, content=request.get_data(cache=False), now=now())
+    return json_reply({}, 201)
+
+
+def _sent(kept: KeptFile) -> Response:
+    response = send_file(
+        kept.path,
+        download_name=kept.name,
+        as_attachment=True,
+        etag=kept.sha256,
+        last_modified=kept.modified_at,
+        conditional=True,
+        max_age=0,
+    )
+    return _private(response)
+
+
+def _private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Authorization"
+    return response
