@@ -38,14 +38,14 @@ def json_reply(value: Any, status: int = 200) -> Response:
 
 def csv_reply(content: str, file_name: str) -> Response:
     """A table to keep."""
-    return _download(content, "text/csv", file_name)
+    return download_reply(content, "text/csv", file_name)
 
 
 def zip_reply(content: bytes | Iterable[bytes], file_name: str) -> Response:
-    return _download(content, "application/zip", file_name)
+    return download_reply(content, "application/zip", file_name)
 
 
-def _download(content: str | bytes | Iterable[bytes], mimetype: str, file_name: str) -> Response:
+def download_reply(content: str | bytes | Iterable[bytes], mimetype: str, file_name: str) -> Response:
     """Something of ours with a name of ours: downloaded, never shown by the browser."""
     response = Response(content, mimetype=mimetype)
     response.headers.set("Content-Disposition", "attachment", filename=file_name)
