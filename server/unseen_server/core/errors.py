@@ -17,6 +17,12 @@ Refusal
 ├── NotFound                also for what belongs to somebody else
 ├── DeadLink                a one-time link that was used, has expired or never was one
 ├── UnknownJoinCode
+├── UnknownDeviceCode
+├── NotLetIn                a program that waits to be let in through the browser (RFC 8628)
+│   ├── AuthorizationPending
+│   ├── SlowDown
+│   ├── AccessDenied
+│   └── ExpiredToken
 ├── Conflict
 │   ├── NameTaken
 │   ├── NotOpenYet
@@ -197,6 +203,38 @@ class UnknownJoinCode(Refusal):
         "No course can be joined with this code. "
         "Check it letter by letter, or ask your course staff for the present one."
     )
+
+
+class UnknownDeviceCode(Refusal):
+    code = "unknown_device_code"
+    template = N_(
+        "Nothing waits for this code: it is mistyped, was answered already, or is older than ten minutes. "
+        "Check it letter by letter, or start again where it was shown."
+    )
+
+
+class NotLetIn(Refusal):
+    """A program that asked to be let in through the browser is not, or not yet; the codes are those of RFC 8628."""
+
+
+class AuthorizationPending(NotLetIn):
+    code = "authorization_pending"
+    template = N_("Nobody has confirmed this log-in yet. Ask again after the interval.")
+
+
+class SlowDown(NotLetIn):
+    code = "slow_down"
+    template = N_("You ask too often. Wait five seconds longer from now on.")
+
+
+class AccessDenied(NotLetIn):
+    code = "access_denied"
+    template = N_("This log-in was refused in the browser. No token was made.")
+
+
+class ExpiredToken(NotLetIn):
+    code = "expired_token"
+    template = N_("This log-in is over: it was not confirmed in time, or its token was already given. Start again.")
 
 
 class Conflict(Refusal):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from unseen_server.core.errors import BadRequest, Conflict, NotFound
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Course, Enrolment, TeamMember, Token, User
+from unseen_server.db.models import Competition, Course, DeviceLogin, Enrolment, TeamMember, Token, User
 from unseen_server.db.session import Database
 from unseen_server.services import audit, names
 from unseen_server.services.browser_sessions import end_sessions
@@ -179,7 +179,8 @@ def enable(db: Database, username: str, *, principal: Principal, now: datetime) 
 
 
 def revoke_everything(session: Session, user: User, now: datetime) -> None:
-    """End every way in but the password: browser sessions, tokens, one-time links."""
+    """End every way in but the password: browser sessions, tokens, one-time links, programs that were let in."""
     end_sessions(session, user.id)
     end_links(session, user.id)
+    session.execute(delete(DeviceLogin).where(DeviceLogin.user_id == user.id))
     session.execute(update(Token).where(Token.user_id == user.id, Token.revoked_at.is_(None)).values(revoked_at=now))

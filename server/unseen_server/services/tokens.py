@@ -7,11 +7,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from unseen_server.core.digests import digest_of
 from unseen_server.core.errors import BadRequest, Busy, Conflict, NotFound, NotSignedIn, StorageFull
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import Token
+from unseen_server.db.models import Token, User
 from unseen_server.db.session import Database
 from unseen_server.services import audit, names
 from unseen_server.services.accounts import user_named
@@ -45,6 +47,24 @@ def issue_token(
     now: datetime,
 ) -> str:
     """Make a token and return it: the only time it is seen whole."""
+    with db.write() as session:
+        user = user_named(session, username)
+        if user.disabled_at:
+            raise Conflict(reason=say("{name} is disabled. Enable the account first.", name=user.username))
+        return add_token(session, user, name=name, scope=scope, expires_at=expires_at, actor=actor, now=now)
+
+
+def add_token(
+    session: Session,
+    user: User,
+    *,
+    name: str,
+    scope: str,
+    expires_at: datetime | None,
+    actor: str,
+    now: datetime,
+) -> str:
+    """The same inside the caller's transaction."""
     if scope not in SCOPES:
         raise BadRequest(
             reason=say(
@@ -54,22 +74,18 @@ def issue_token(
             )
         )
     token = "unseen_" + secrets.token_urlsafe(32)
-    with db.write() as session:
-        user = user_named(session, username)
-        if user.disabled_at:
-            raise Conflict(reason=say("{name} is disabled. Enable the account first.", name=user.username))
-        session.add(
-            Token(
-                user_id=user.id,
-                name=names.checked_text(name, say("A token's name"), 100),
-                prefix=token[:13],
-                digest=digest_of(token),
-                scope=scope,
-                created_at=now,
-                expires_at=expires_at,
-            )
+    session.add(
+        Token(
+            user_id=user.id,
+            name=names.checked_text(name, say("A token's name"), 100),
+            prefix=token[:13],
+            digest=digest_of(token),
+            scope=scope,
+            created_at=now,
+            expires_at=expires_at,
         )
-        audit.record(session, actor=actor, action="token.issue", subject=user.username, now=now, scope=scope)
+    )
+    audit.record(session, actor=actor, action="token.issue", subject=user.username, now=now, scope=scope)
     return token
 
 

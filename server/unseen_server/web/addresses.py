@@ -17,6 +17,11 @@ def welcome(secret: str) -> str:
     return here() + url_for("pages.welcome.page", secret=secret)
 
 
+def device() -> str:
+    """Of the page on which a program is let in by its code."""
+    return here() + url_for("pages.device.page")
+
+
 def join(code: str) -> str:
     """Of the page on which a course is joined."""
     return here() + url_for("pages.joining.course", code=code)

@@ -20,6 +20,7 @@ from unseen_server.services import (
     bundles,
     competitions,
     copies,
+    device_logins,
     exports,
     extensions,
     finals,
@@ -33,21 +34,26 @@ from unseen_server.services import (
     standings,
 )
 from unseen_server.services import grades as gradebooks
+from unseen_server.services import starter as starters
 from unseen_server.services import submissions as own
 from unseen_server.services.entries import Upload
 from unseen_server.services.extensions import Wanted
 from unseen_server.services.submit import check, submit
-from unseen_server.web import boards, languages, openapi, wire
+from unseen_server.web import addresses, boards, languages, openapi, wire
 from unseen_server.web import meter as overfitting
 from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
-from unseen_server.web.replies import bytes_reply, csv_reply, json_reply
-from unseen_server.web.wire import LINKS, LISTED, LISTED_AT_MOST, Choice, Launch
+from unseen_server.web.replies import bytes_reply, csv_reply, download_reply, json_reply
+from unseen_server.web.signin import address
+from unseen_server.web.wire import LARGEST_NUMBER, LINKS, LISTED, LISTED_AT_MOST, Choice, Launch
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
 T = TypeVar("T")
 
-LARGEST_NUMBER = 2**31 - 1
+STARTERS = {
+    "ipynb": (starters.notebook, "application/x-ipynb+json"),
+    "py": (starters.script, "text/x-python"),
+}
 
 LONGEST_JSON = 64 * 1024  # bytes
 EXTENSION_EXAMPLE = '{"username": "alice", "until": "2026-12-08 23:59", "reason": "ill for a week"}'
@@ -94,6 +100,35 @@ def whoami() -> Response:
             csrf_token=csrf_token() or None,
         )
     )
+
+
+# letting a program in through the browser
+
+
+@blueprint.post("/device/code")
+def device_code() -> Response:
+    """Ask to be let in through the browser; the answer holds the code to show and the secret to ask with."""
+    asking = _body(wire.Device, say("Send JSON such as {example}.", example='{"device": "laptop"}'))
+    begun = device_logins.begin(parts().db, device=asking.device, address=address(), now=now())
+    page = addresses.device()
+    return json_reply(
+        wire.DeviceCode(
+            device_code=begun.device_code,
+            user_code=begun.user_code,
+            verification_uri=page,
+            verification_uri_complete=f"{page}?code={begun.user_code}",
+            expires_in=begun.expires_in,
+            interval=begun.interval,
+        )
+    )
+
+
+@blueprint.post("/device/token")
+def device_token() -> Response:
+    """Ask whether the log-in was confirmed; once it is, the answer holds the token, this one time."""
+    asking = _body(wire.DevicePoll, say("Send JSON such as {example}.", example='{"device_code": "..."}'))
+    let_in = device_logins.collect(parts().db, device_code=asking.device_code, now=now())
+    return json_reply(wire.DeviceToken(let_in.token, let_in.username))
 
 
 # competitions
@@ -146,6 +181,22 @@ def file(slug: str, name: str) -> Response:
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Authorization, Cookie"
     return response
+
+
+@blueprint.get("/competitions/<slug>/starter")
+def starter(slug: str) -> Response:
+    """Download a first notebook for a competition, from loading the files to choosing submissions."""
+    style = _word("format", *STARTERS)
+    facts = starters.facts(
+        parts().db,
+        slug=slug,
+        principal=signed_in(),
+        now=now(),
+        folder=parts().downloads,
+        address=addresses.here(),
+    )
+    write, mimetype = STARTERS[style]
+    return download_reply(write(starters.cells(facts)), mimetype, f"{slug}.{style}")
 
 
 # submissions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
@@ -19,6 +20,7 @@ from unseen_server.core import errors
 from unseen_server.core.errors import Refusal
 from unseen_server.core.limits import Allowance
 from unseen_server.core.sentences import Sentence
+from unseen_server.services import names
 from unseen_server.services.class_lists import BadRoster
 from unseen_server.services.competitions import Shown
 from unseen_server.services.copies import Copies
@@ -39,7 +41,11 @@ from unseen_server.web.errors import status_of
 Content = Mapping[str, type | None]  # media type -> the class inside; None where there is none of ours
 
 TITLE = "Unseen"
-ABOUT = "Machine-learning competitions for courses: hidden labels, a daily limit, a leaderboard that can be trusted."
+SUMMARY = "Machine-learning competitions for courses: hidden labels, a daily limit, a leaderboard that can be trusted."
+ABOUT = """JSON, names in snake_case, instants in ISO 8601 and UTC. Sign in with a token in the header `Authorization`; a token is
+made on the account page. A browser's session does, too: then whatever changes something carries its form token in
+`X-CSRF-Token`. Refusals are problem details (RFC 9457): `detail` is a sentence that says what to do next, `code` is
+the same in every language."""
 SCHEMAS = "#/components/schemas/{name}"
 
 BYTES: Content = {"application/octet-stream": None}
@@ -55,6 +61,40 @@ SECURITY_SCHEMES = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "unseen_..."},
     "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
     "form": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token", "description": "`csrf_token` of /api/whoami."},
+}
+
+TAGS: Mapping[str, str] = {
+    "server": "The server itself.",
+    "you": "Who is asking, and how a program is let in.",
+    "competitions": "What there is to take part in, and its files.",
+    "submissions": "What your team sent, and which of it counts.",
+    "proofs": "Signed receipts, the chain they hang on, and the sealed answers.",
+    "boards": "Ranks, and how far they can be trusted.",
+    "staff": "For the staff of a course, with a token that may do all that staff may.",
+}
+
+# What the variable parts of addresses are; `{slug}` of a course is described apart.
+SLUG_SCHEMA = {"type": "string", "pattern": f"^{names.SLUG.pattern}$"}
+IN_PATH: Mapping[str, dict[str, Any]] = {
+    "slug": {"description": "The competition, as in its address.", "schema": SLUG_SCHEMA, "example": "lecture"},
+    "course": {"description": "The course, as in its address.", "schema": SLUG_SCHEMA, "example": "ml"},
+    "ref": {
+        "description": "The number of a submission, as its receipt tells it.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": wire.LARGEST_NUMBER},
+        "example": 1,
+    },
+    "name": {
+        "description": "A file of the competition, as the list of files names it.",
+        "schema": {"type": "string"},
+        "example": "train.csv",
+    },
+}
+
+FILE_NAMES: Mapping[type, str] = {
+    wire.SubmissionForm: "predictions.csv",
+    wire.BundleForm: "competition.zip",
+    wire.SolutionForm: "solution.csv",
+    wire.RosterForm: "roster.csv",
 }
 
 RESPONSE_HEADERS: Mapping[int, Sequence[str]] = {
@@ -73,6 +113,7 @@ def _json(kind: type | None) -> Content:
 class Operation:
     """What a view takes and answers; its address, method and summary are read from the application."""
 
+    tag: str
     answers: Mapping[int, Content]
     refusals: tuple[type[Refusal], ...] = ()
     query: type | None = None
@@ -102,20 +143,48 @@ SUBMITTING = (
 )
 
 OPERATIONS: Mapping[str, Operation] = {
-    "health": Operation({200: _json(wire.Health), 503: _json(wire.Health)}, security=NOBODY),
-    "openapi_document": Operation({200: _json(None)}, security=VISITOR),
-    "whoami": Operation({200: _json(wire.WhoAmI)}),
-    "competition_list": Operation({200: _json(wire.Competitions)}),
-    "competition": Operation({200: _json(Shown)}, security=VISITOR),
+    "health": Operation("server", {200: _json(wire.Health), 503: _json(wire.Health)}, security=NOBODY),
+    "openapi_document": Operation("server", {200: _json(None)}, security=VISITOR),
+    "whoami": Operation("you", {200: _json(wire.WhoAmI)}),
+    "device_code": Operation(
+        "you",
+        {200: _json(wire.DeviceCode)},
+        (errors.BadRequest, errors.TooManyAttempts),
+        body=_json(wire.Device),
+        security=VISITOR,
+    ),
+    "device_token": Operation(
+        "you",
+        {200: _json(wire.DeviceToken)},
+        (
+            errors.BadRequest,
+            errors.AuthorizationPending,
+            errors.SlowDown,
+            errors.AccessDenied,
+            errors.ExpiredToken,
+        ),
+        body=_json(wire.DevicePoll),
+        security=VISITOR,
+    ),
+    "competition_list": Operation("competitions", {200: _json(wire.Competitions)}),
+    "competition": Operation("competitions", {200: _json(Shown)}, security=VISITOR),
     "create_competition": Operation(
+        "staff",
         {201: _json(Shown)},
         (errors.BadRequest, errors.BadBundle, errors.Conflict, errors.NotFound, *STAFF),
         query=wire.Home,
         body={"application/zip": None, "multipart/form-data": wire.BundleForm},
     ),
-    "files": Operation({200: _json(wire.Files)}, (errors.NotEnrolled,)),
-    "file": Operation({200: FILE, 206: FILE, 304: NOTHING, 416: PROBLEM}, (errors.NotEnrolled,)),
+    "files": Operation("competitions", {200: _json(wire.Files)}, (errors.NotEnrolled,)),
+    "file": Operation("competitions", {200: FILE, 206: FILE, 304: NOTHING, 416: PROBLEM}, (errors.NotEnrolled,)),
+    "starter": Operation(
+        "competitions",
+        {200: {"application/x-ipynb+json": None, "text/x-python": None}},
+        (errors.BadRequest, errors.NotEnrolled),
+        query=wire.StarterFormat,
+    ),
     "new_submission": Operation(
+        "submissions",
         {200: _json(wire.Valid), 201: _json(wire.NewSubmission)},
         SUBMITTING,
         query=wire.Check,
@@ -123,54 +192,62 @@ OPERATIONS: Mapping[str, Operation] = {
         body={"multipart/form-data": wire.SubmissionForm},
     ),
     "submissions": Operation(
-        {200: _json(wire.Submissions)}, (errors.BadRequest, errors.NotEnrolled), query=wire.Listing
+        "submissions", {200: _json(wire.Submissions)}, (errors.BadRequest, errors.NotEnrolled), query=wire.Listing
     ),
-    "submission": Operation({200: _json(OwnSubmission)}),
-    "submission_file": Operation({200: BYTES}),
-    "submission_receipt": Operation({200: _json(Receipt)}),
-    "receipt_keys": Operation({200: _json(wire.ReceiptKeys)}, security=VISITOR),
-    "chain": Operation({200: _json(ChainPart)}, (errors.BadRequest, errors.NotEnrolled), query=wire.Links),
-    "opened_key": Operation({200: {"text/csv": None}}, (errors.BadRequest, errors.NotEnrolled), query=wire.WhichKey),
-    "limits": Operation({200: _json(Allowance)}, (errors.NotEnrolled,)),
-    "final": Operation({200: _json(Final)}, (errors.NotEnrolled,)),
+    "submission": Operation("submissions", {200: _json(OwnSubmission)}),
+    "submission_file": Operation("submissions", {200: BYTES}),
+    "submission_receipt": Operation("proofs", {200: _json(Receipt)}),
+    "receipt_keys": Operation("proofs", {200: _json(wire.ReceiptKeys)}, security=VISITOR),
+    "chain": Operation("proofs", {200: _json(ChainPart)}, (errors.BadRequest, errors.NotEnrolled), query=wire.Links),
+    "opened_key": Operation(
+        "proofs", {200: {"text/csv": None}}, (errors.BadRequest, errors.NotEnrolled), query=wire.WhichKey
+    ),
+    "limits": Operation("submissions", {200: _json(Allowance)}, (errors.NotEnrolled,)),
+    "final": Operation("submissions", {200: _json(Final)}, (errors.NotEnrolled,)),
     "choose_final": Operation(
+        "submissions",
         {200: _json(Final)},
         (errors.BadRequest, errors.NotEnrolled, errors.TokenScopeTooSmall, errors.WrongPhase),
         body=_json(wire.Choice),
     ),
     "leaderboard": Operation(
+        "boards",
         {200: {"application/json": Board, "text/csv": None}},
         (errors.BadRequest,),
         query=wire.WhichBoard,
         security=VISITOR,
     ),
     "launch": Operation(
+        "staff",
         {200: _json(Shown)},
         (errors.BadRequest, errors.WrongPhase, *STAFF),
         body=_json(wire.Launch),
         body_required=False,
     ),
-    "close": Operation({200: _json(Shown)}, (errors.WrongPhase, *STAFF)),
+    "close": Operation("staff", {200: _json(Shown)}, (errors.WrongPhase, *STAFF)),
     "new_extension": Operation(
-        {201: _json(Granted)}, (errors.BadRequest, errors.Conflict, *STAFF), body=_json(wire.Grant)
+        "staff", {201: _json(Granted)}, (errors.BadRequest, errors.Conflict, *STAFF), body=_json(wire.Grant)
     ),
     "rescore_competition": Operation(
+        "staff",
         {200: _json(Rescored)},
         (errors.BadRequest, errors.BadSolution, errors.Conflict, *STAFF),
         query=wire.Correction,
         body={"text/csv": None, "multipart/form-data": wire.SolutionForm},
     ),
     "import_roster": Operation(
+        "staff",
         {200: _json(Report)},
         (errors.BadRequest, BadRoster, *STAFF),
         query=wire.Import,
         body={"text/csv": None, "multipart/form-data": wire.RosterForm},
     ),
-    "audit": Operation({200: _json(wire.Audit)}, (errors.BadRequest, *STAFF), query=wire.Searching),
-    "meter": Operation({200: _json(Meter)}, security=VISITOR),
-    "near_copies": Operation({200: _json(Copies)}, STAFF),
-    "reveal_competition": Operation({200: _json(Shown)}, (errors.WrongPhase, errors.Conflict, *STAFF)),
+    "audit": Operation("staff", {200: _json(wire.Audit)}, (errors.BadRequest, *STAFF), query=wire.Searching),
+    "meter": Operation("boards", {200: _json(Meter)}, security=VISITOR),
+    "near_copies": Operation("staff", {200: _json(Copies)}, STAFF),
+    "reveal_competition": Operation("staff", {200: _json(Shown)}, (errors.WrongPhase, errors.Conflict, *STAFF)),
     "grades": Operation(
+        "staff",
         {200: {"application/json": Gradebook, "text/csv": None}},
         (errors.BadRequest, *STAFF),
         query=wire.GradesFormat,
@@ -192,8 +269,9 @@ def document(app: Flask) -> dict[str, Any]:
                 paths.setdefault(path, {})[method.lower()] = _operation(rule, method, view.__doc__ or "")
     return {
         "openapi": "3.1.1",
-        "info": {"title": TITLE, "version": __version__, "description": ABOUT},
-        "servers": [{"url": "/"}],
+        "info": {"title": TITLE, "version": __version__, "summary": SUMMARY, "description": ABOUT},
+        "servers": [{"url": "/", "description": "This server."}],
+        "tags": [{"name": tag, "description": about} for tag, about in TAGS.items()],
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": _schemas(), "securitySchemes": SECURITY_SCHEMES},
     }
@@ -205,7 +283,8 @@ def _operation(rule: Rule, method: str, said: str) -> dict[str, Any]:
     safe = method in SAFE_METHODS
     described: dict[str, Any] = {
         "operationId": name,
-        "summary": said.split("\n")[0],
+        **_said(said),
+        "tags": [operation.tag],
         "security": [_with_form(one, safe) for one in operation.security],
         "parameters": [
             *_in_path(rule),
@@ -219,6 +298,12 @@ def _operation(rule: Rule, method: str, said: str) -> dict[str, Any]:
     return described
 
 
+def _said(docstring: str) -> dict[str, str]:
+    """The first sentence of a view's docstring, and what follows it."""
+    summary, _, more = inspect.cleandoc(docstring).partition("\n\n")
+    return {"summary": summary} | ({"description": more.replace("\n", " ")} if more else {})
+
+
 def _with_form(scheme: dict[str, list[str]], safe: bool) -> dict[str, list[str]]:
     """A browser's session changes something only together with its form token."""
     return scheme if safe or "session" not in scheme else {**scheme, "form": []}
@@ -228,9 +313,11 @@ def _with_form(scheme: dict[str, list[str]], safe: bool) -> dict[str, list[str]]
 
 
 def _in_path(rule: Rule) -> list[dict[str, Any]]:
+    """What a variable part means; a slug after /courses/ is a course's."""
+    variables = re.findall(r"/(\w+)/<(?:\w+(?:\([^)]*\))?:)?(\w+)>", rule.rule)
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind == "int" else "string"}}
-        for kind, name in re.findall(r"<(?:(\w+)[^<>]*:)?(\w+)>", rule.rule)
+        {"name": name, "in": "path", "required": True, **IN_PATH["course" if before == "courses" else name]}
+        for before, name in variables
     ]
 
 
@@ -279,9 +366,18 @@ def _response(status: int, content: Content, description: str) -> dict[str, Any]
 
 def _content(content: Content) -> dict[str, Any]:
     return {
-        media: {"schema": {"$ref": SCHEMAS.format(name=kind.__name__)}} if kind else {}
+        media: {"schema": {"$ref": SCHEMAS.format(name=kind.__name__)}, **_encoded(kind)} if kind else {}
         for media, kind in content.items()
     }
+
+
+def _encoded(kind: type) -> dict[str, Any]:
+    """What the file of a form is called: its name says what it is."""
+    if kind not in FILE_NAMES:
+        return {}
+    disposition = f'form-data; name="file"; filename="{FILE_NAMES[kind]}"'
+    header = {"Content-Disposition": {"schema": {"type": "string"}, "example": disposition}}
+    return {"encoding": {"file": {"contentType": "application/octet-stream", "headers": header}}}
 
 
 # schemas

@@ -34,6 +34,7 @@ from unseen_server.web import (
     account,
     boards,
     console,
+    device,
     joining,
     languages,
     meter,
@@ -51,7 +52,7 @@ from unseen_server.web.forms import notice, page_reply, sent_file
 from unseen_server.web.replies import VARY
 
 blueprint = Blueprint("pages", __name__)
-for _part in (signin, account, welcome, joining, sso, team, meter):
+for _part in (signin, account, welcome, joining, sso, team, meter, device):
     blueprint.register_blueprint(_part.blueprint)
 blueprint.register_blueprint(console.blueprint)
 blueprint.record_once(lambda state: boards.register(state.app))

@@ -19,6 +19,7 @@ from unseen_server.services.submit import LONGEST_IDEMPOTENCY_KEY, LONGEST_MESSA
 LISTED = 200
 LISTED_AT_MOST = 100_000
 LINKS = 10_000
+LARGEST_NUMBER = 2**31 - 1  # of anything that is counted in the database
 
 Contents = Annotated[str, Meta(extra_json_schema={"format": "binary", "contentMediaType": "application/octet-stream"})]
 PRINTABLE_ASCII = r"^[ -~]*$"
@@ -50,6 +51,29 @@ class WhoAmI:
     courses: list[OwnCourse]
     token: TokenInUse | None
     csrf_token: str | None
+
+
+@dataclass(frozen=True)
+class DeviceCode:
+    """A log-in that begins (RFC 8628): the person enters `user_code` at `verification_uri` within `expires_in` seconds.
+
+    `device_code` is the program's own secret, to ask with every `interval` seconds.
+    """
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: int
+    interval: int
+
+
+@dataclass(frozen=True)
+class DeviceToken:
+    """A token of the person who confirmed; it is told this one time."""
+
+    token: str
+    username: str
 
 
 @dataclass(frozen=True)
@@ -95,6 +119,16 @@ class Audit:
 # what is asked
 
 
+class Device(Struct):
+    """What the program calls itself, such as the name of the computer it runs on."""
+
+    device: str = ""
+
+
+class DevicePoll(Struct):
+    device_code: str
+
+
 class Listing(Struct):
     limit: Annotated[int, Meta(ge=1, le=LISTED_AT_MOST, description="At most so many, the newest first.")] = LISTED
 
@@ -108,18 +142,26 @@ class Home(Struct):
 
 
 class Links(Struct):
-    after: Annotated[int, Meta(ge=0, description="Only those of later submissions than this one.")] = 0
+    after: Annotated[
+        int, Meta(ge=0, le=LARGEST_NUMBER, description="Only those of later submissions than this one.")
+    ] = 0
     limit: Annotated[int, Meta(ge=1, le=LISTED_AT_MOST, description="At most so many, the oldest first.")] = LINKS
 
 
 class WhichKey(Struct):
-    version: Annotated[int, Meta(ge=1, description="An older version of a corrected key.")] | UnsetType = UNSET
+    version: (
+        Annotated[int, Meta(ge=1, le=LARGEST_NUMBER, description="An older version of a corrected key.")] | UnsetType
+    ) = UNSET
 
 
 class WhichBoard(Struct):
     board: Annotated[Literal["public", "private"], Meta(description="Private: 404 before the reveal.")] = "public"
     format: Annotated[Literal["json", "csv"], Meta(description="csv: the same rows as a table to open.")] = "json"
     limit: Annotated[int, Meta(ge=1, le=LISTED_AT_MOST, description="At most so many rows.")] = LISTED_AT_MOST
+
+
+class StarterFormat(Struct):
+    format: Annotated[Literal["ipynb", "py"], Meta(description="py: a script with # %% marks.")] = "ipynb"
 
 
 class GradesFormat(Struct):

@@ -1,4 +1,4 @@
-"""How people get in: browser sessions, tokens, one-time links, single sign-on, and the attempts that failed."""
+"""How people get in: browser sessions, tokens, links, devices, single sign-on, and the attempts that failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
-from unseen_server.db.models import BrowserSession, FailedSignIn, OneTimeLink, SsoIdentity, Token, User
+from unseen_server.db.models import BrowserSession, DeviceLogin, FailedSignIn, OneTimeLink, SsoIdentity, Token, User
 
 
 def browser_session_with_digest(session: Session, digest: str) -> Row[BrowserSession, User] | None:
@@ -40,6 +40,20 @@ def identity(session: Session, issuer: str, subject: str) -> SsoIdentity | None:
 
 def identities_of(session: Session, user_id: int) -> Sequence[SsoIdentity]:
     return session.scalars(select(SsoIdentity).where(SsoIdentity.user_id == user_id)).all()
+
+
+def device_login_with_digest(session: Session, digest: str) -> DeviceLogin | None:
+    return session.scalars(select(DeviceLogin).where(DeviceLogin.digest == digest)).one_or_none()
+
+
+def device_login_with_code(session: Session, user_code: str) -> DeviceLogin | None:
+    return session.scalars(select(DeviceLogin).where(DeviceLogin.user_code == user_code)).one_or_none()
+
+
+def device_logins_open_from(session: Session, address: str) -> int:
+    """How many log-ins that a network address asked for wait for their answer."""
+    counted = select(func.count()).select_from(DeviceLogin)
+    return session.scalar(counted.where(DeviceLogin.address == address, DeviceLogin.answer.is_(None))) or 0
 
 
 def failed_sign_ins_since(session: Session, subject: str, since: datetime) -> int:
