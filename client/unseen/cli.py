@@ -314,6 +314,23 @@ def download(slug: str | None, named: str | None, name: str | None, path: str, o
 
 
 @competitions.command()
+@slug_argument
+@click.option("--script", is_flag=True, help="As a Python script whose cells begin with # %%.")
+@click.option(
+    "-p", "--path", default=".", type=click.Path(file_okay=False), help="Where to; the current folder otherwise."
+)
+@click.option("-o", "--overwrite", "--force", is_flag=True, help="Replace one that is there already and differs.")
+def starter(slug: str | None, named: str | None, script: bool, path: str, overwrite: bool) -> None:
+    """Write a first notebook for a competition, and print where it is.
+
+    It loads the files, trains, validates and submits, and is meant to be changed.
+    """
+    slug = the_slug(slug, named)
+    with connected() as client:
+        click.echo(client.starter(slug, path, script=script, overwrite=overwrite))
+
+
+@competitions.command()
 @click.argument("args", nargs=-1, metavar="[FILE] [SLUG]")
 @click.option("-f", "--file", metavar="FILE", help="The prediction file.")
 @competition_option
@@ -392,10 +409,7 @@ def leaderboard(slug: str | None, named: str | None, board: str, form: str, quie
     slug = the_slug(slug, named)
     with connected(quiet) as client:
         shown = client.leaderboard(slug, board)
-        me = client.whoami() if form == "table" else None
-
-    names = {me.username, me.display_name} if me else set()
-    tables.show_leaderboard(shown, form, now(), lambda entry: not names.isdisjoint(entry.members or ()))
+    tables.show_leaderboard(shown, form, now())
     if form == "table" and not quiet:
         for remark in tables.board_remarks(shown):
             say(remark)

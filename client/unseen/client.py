@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -19,7 +20,8 @@ from urllib.parse import quote
 
 from unseen import credentials, kept
 from unseen.download import Progress, fetch, is_here, safe_name
-from unseen.errors import ChecksumMismatch, NotAnUnseenServer, NotFound
+from unseen.errors import ChecksumMismatch, NotAnUnseenServer, NotFound, UnseenError
+from unseen.notebook import Table
 from unseen.predictions import Names, Predictions, Sample, Upload, to_upload
 from unseen.records import (
     Account,
@@ -67,6 +69,7 @@ class Client:
     ) -> None:
         found = credentials.find(url, token)
         self.url = found.url
+        self._own_names: frozenset[str] | None = None
         self._wire = Wire(found.url, found.token, timeout=timeout, transport=transport)
 
     @classmethod
@@ -94,7 +97,7 @@ class Client:
         """Whose token this is, what it may do, and the courses of that person."""
         return self._read(Account, self._wire.json("GET", "/api/whoami"))
 
-    def competitions(self) -> list[Competition]:
+    def competitions(self) -> Table[Competition]:
         """The competitions you can see, without their texts."""
         return self._list(Competition, self._wire.json("GET", "/api/competitions"), "competitions")
 
@@ -102,7 +105,7 @@ class Client:
         """One competition with its texts and column names. Raises NotFound."""
         return self._read(Competition, self._wire.json("GET", _path(slug)))
 
-    def files(self, slug: str) -> list[File]:
+    def files(self, slug: str) -> Table[File]:
         """The public files of a competition."""
         return self._list(File, self._wire.json("GET", _path(slug, "files")), "files")
 
@@ -132,6 +135,26 @@ class Client:
             fetch(self._wire, slug, file, target, progress(file.name) if progress else None)
         kept.after_download(self, slug)
         return list(targets)
+
+    def starter(
+        self, slug: str, path: str | PathLike[str] = ".", *, script: bool = False, overwrite: bool = False
+    ) -> Path:
+        """Write a first notebook for the competition into the folder `path`, and return where it is.
+
+        It is `SLUG.ipynb`, or `SLUG.py` with `script`. What you made of an earlier one is replaced only when `overwrite`
+        is true.
+
+        Raises NotFound, NotAllowed, FileInTheWay.
+        """
+        style = "py" if script else "ipynb"
+        response = self._wire.send("GET", _path(slug, "starter"), params={"format": style})
+        self._wire.check(response)
+        target = Path(path) / safe_name(f"{slug}.{style}")
+        arrived = File(name=target.name, sha256=hashlib.sha256(response.content).hexdigest())
+        if overwrite or not is_here(arrived, target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(response.content)
+        return target
 
     def submit(
         self,
@@ -169,7 +192,7 @@ class Client:
         response = self._post_file(slug, self._upload(slug, predictions, ids), None, params={"check": "true"})
         return self._read(Check, self._wire.read(response))
 
-    def submissions(self, slug: str, *, limit: int | None = None) -> list[Submission]:
+    def submissions(self, slug: str, *, limit: int | None = None) -> Table[Submission]:
         """Your team's submissions, newest first; the server gives 200 unless `limit` says otherwise."""
         params = {} if limit is None else {"limit": limit}
         return self._list(Submission, self._wire.json("GET", _path(slug, "submissions"), params=params), "submissions")
@@ -228,7 +251,20 @@ class Client:
 
     def leaderboard(self, slug: str, board: str = "public") -> Leaderboard:
         """The `public` board, or the `private` one after the reveal (NotFound before it)."""
-        return self._read(Leaderboard, self._wire.json("GET", _path(slug, "leaderboard"), params={"board": board}))
+        found = self._read(Leaderboard, self._wire.json("GET", _path(slug, "leaderboard"), params={"board": board}))
+        own = self._names_of_mine()
+        entries = (replace(entry, mine=not own.isdisjoint(entry.members or ())) for entry in found.entries)
+        return replace(found, entries=tuple(entries))
+
+    def _names_of_mine(self) -> frozenset[str]:
+        """What a leaderboard may call you, asked once; nothing where that cannot be learnt now."""
+        if self._own_names is None:
+            try:
+                account = self.whoami()
+            except UnseenError:
+                return frozenset()
+            self._own_names = frozenset({account.username, account.display_name})
+        return self._own_names
 
     def _wanted(self, slug: str, name: str | None) -> list[File]:
         files = self.files(slug)
@@ -268,8 +304,8 @@ class Client:
                 f"{self.url} answered in a way this client cannot read ({error}). `pip install -U unseen` may help."
             ) from error
 
-    def _list(self, kind: type[AnyRecord], raw: Mapping[str, Any], name: str) -> list[AnyRecord]:
-        return [self._read(kind, entry) for entry in raw.get(name) or ()]
+    def _list(self, kind: type[AnyRecord], raw: Mapping[str, Any], name: str) -> Table[AnyRecord]:
+        return Table((self._read(kind, entry) for entry in raw.get(name) or ()), kind)
 
 
 class _Counted(io.BytesIO):

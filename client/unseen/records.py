@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    import pandas
 
 MOMENTS = frozenset(
     {
@@ -192,6 +195,11 @@ class Receipt(Submission):
     key_id: str | None = None
     signature: str | None = None
 
+    def _repr_html_(self) -> str:
+        from unseen import notebook  # here and below, because its tables are made of these records
+
+        return notebook.receipt(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReceiptKey(Record):
@@ -262,7 +270,7 @@ class Final(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class LeaderboardEntry(Record):
-    """One row of a board; a baseline has no rank."""
+    """One row of a board; a baseline has no rank. `mine` says that you are a member of this team."""
 
     team: str
     rank: int | None = None
@@ -276,6 +284,7 @@ class LeaderboardEntry(Record):
     rank_interval: tuple[int, int] | None = None
     previous_rank: int | None = None
     members: tuple[str, ...] | None = None
+    mine: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,3 +299,14 @@ class Leaderboard(Record):
     direction: str = ""
     note: str | None = None
     entries: tuple[LeaderboardEntry, ...] = ()
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The entries as a DataFrame, a row each, best first."""
+        from unseen import notebook
+
+        return notebook.frame(self.entries, LeaderboardEntry)
+
+    def _repr_html_(self) -> str:
+        from unseen import notebook
+
+        return notebook.leaderboard(self)

@@ -61,29 +61,37 @@ def show(
     return write_csv(fields, [record.raw for record in records])
 
 
-def show_competitions(competitions: Sequence[Competition], form: str, now: datetime) -> None:
-    columns = (
+def competition_columns(now: datetime) -> list[Column]:
+    return [
         Column("competition", lambda c: c.slug),
         Column("title", lambda c: c.title),
         Column("phase", lambda c: c.phase),
         Column("deadline", lambda c: words.relative(c.deadline, now)),
         Column("rank", lambda c: f"{c.rank}/{c.teams}" if c.rank else words.NOTHING, number=True),
         Column("left today", lambda c: words.NOTHING if c.left_today is None else str(c.left_today), number=True),
-    )
+    ]
+
+
+def show_competitions(competitions: Sequence[Competition], form: str, now: datetime) -> None:
+    columns = competition_columns(now)
     show(competitions, form, COMPETITION_FIELDS, lambda: write_table(columns, competitions))
 
 
-def show_files(files: Sequence[File], form: str, now: datetime) -> None:
-    columns = (
+def file_columns(now: datetime) -> list[Column]:
+    return [
         Column("file", lambda f: f.name),
         Column("size", lambda f: words.size(f.size), number=True),
         Column("changed", lambda f: words.relative(f.modified_at, now)),
         Column("sha256", lambda f: (f.sha256 or "")[:12]),
-    )
+    ]
+
+
+def show_files(files: Sequence[File], form: str, now: datetime) -> None:
+    columns = file_columns(now)
     show(files, form, FILE_FIELDS, lambda: write_table(columns, files))
 
 
-def show_submissions(submissions: Sequence[Submission], form: str, now: datetime) -> None:
+def submission_columns(submissions: Sequence[Submission], now: datetime) -> list[Column]:
     columns = [
         Column("ref", lambda s: str(s.ref), number=True),
         Column("submitted", lambda s: words.relative(s.submitted_at, now)),
@@ -97,6 +105,11 @@ def show_submissions(submissions: Sequence[Submission], form: str, now: datetime
         del columns[3]
     if any(s.significant is not None for s in submissions):
         columns.insert(3, Column("", lambda s: words.verdict(s.significant, s.public_score)))
+    return columns
+
+
+def show_submissions(submissions: Sequence[Submission], form: str, now: datetime) -> None:
+    columns = submission_columns(submissions, now)
     show(submissions, form, SUBMISSION_FIELDS, lambda: write_table(columns, submissions))
 
 
@@ -105,17 +118,24 @@ def _marks(submission: Submission) -> str:
     return ", ".join(mark for mark, true in marks.items() if true)
 
 
-def show_leaderboard(board: Leaderboard, form: str, now: datetime, mine: Callable[[LeaderboardEntry], bool]) -> None:
+def show_leaderboard(board: Leaderboard, form: str, now: datetime) -> None:
     if form == "csv":
         return write_csv(ENTRY_FIELDS, [entry.raw for entry in board.entries])
-    return show(board, form, ENTRY_FIELDS, lambda: _leaderboard_table(board, now, mine))
+    return show(
+        board, form, ENTRY_FIELDS, lambda: write_table(leaderboard_columns(board, now), board.entries, _entry_style)
+    )
 
 
-def _leaderboard_table(board: Leaderboard, now: datetime, mine: Callable[[LeaderboardEntry], bool]) -> None:
-    """Baselines have a dash for a rank and are dim; one's own row has an arrow and is bold."""
+def _entry_style(entry: LeaderboardEntry) -> str:
+    """One's own row is bold, baselines are dim."""
+    return "bold" if entry.mine else "dim" if entry.is_baseline else ""
+
+
+def leaderboard_columns(board: Leaderboard, now: datetime) -> list[Column]:
+    """Baselines have a dash for a rank; one's own row has an arrow."""
     columns = [
         Column("rank", lambda e: words.NOTHING if e.rank is None else str(e.rank), number=True),
-        Column("", lambda e: ">" if mine(e) else ""),
+        Column("", lambda e: ">" if e.mine else ""),
         Column("team", lambda e: f"{e.team} ({e.tier} baseline)" if _needs_mark(e) else e.team),
         Column("score", lambda e: words.score(e.score), number=True),
         Column("entries", lambda e: words.NOTHING if e.is_baseline else str(e.entries), number=True),
@@ -128,11 +148,7 @@ def _leaderboard_table(board: Leaderboard, now: datetime, mine: Callable[[Leader
     if any(e.previous_rank for e in board.entries):
         columns.insert(1, Column("change", _change, number=True))
         columns.pop()  # its scores have all their digits, and nobody hurries any more
-
-    def style(entry: LeaderboardEntry) -> str:
-        return "bold" if mine(entry) else "dim" if entry.is_baseline else ""
-
-    write_table(columns, board.entries, style)
+    return columns
 
 
 def _needs_mark(entry: LeaderboardEntry) -> bool:
@@ -205,14 +221,18 @@ def show_receipt(receipt: Receipt, form: str) -> None:
 
 
 def _receipt_in_words(receipt: Receipt, now: datetime) -> None:
+    print(receipt_heading(receipt))  # noqa: T201
+    _pairs(receipt_lines(receipt, now))
+
+
+def receipt_heading(receipt: Receipt) -> str:
     how = words.metric(receipt.metric, receipt.direction)
     verdict = words.verdict(receipt.significant, receipt.public_score)
     told = verdict if receipt.significant is False else words.score(receipt.public_score)
-    print(f"Submission {receipt.ref}: {told} ({how}){f', {verdict}' if receipt.significant else ''}")  # noqa: T201
-    _pairs(_receipt_lines(receipt, now))
+    return f"Submission {receipt.ref}: {told} ({how}){f', {verdict}' if receipt.significant else ''}"
 
 
-def _receipt_lines(receipt: Receipt, now: datetime) -> Iterator[tuple[str, str]]:
+def receipt_lines(receipt: Receipt, now: datetime) -> Iterator[tuple[str, str]]:
     if receipt.late:
         yield "late", "scored, but never ranked"
     if line := _against_best(receipt):
