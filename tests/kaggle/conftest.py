@@ -43,11 +43,15 @@ class Person:
     def here(self) -> Path:
         return self.home / "work"
 
-    def run(self, *args: str, **changed: str) -> Told:
-        return run([str(self.program), *args], self.here, self.home, **{**self.variables, **changed})
-
     def competitions(self, *args: str, **changed: str) -> Told:
-        return self.run("competitions", *args, **changed)
+        return self.run(self.program, "competitions", *args, **changed)
+
+    def python(self, code: str, *args: str) -> Told:
+        """Run code among the client's own libraries."""
+        return self.run(self.program.parent / "python", "-c", code, *args)
+
+    def run(self, program: Path, *args: str, **changed: str) -> Told:
+        return run([str(program), *args], self.here, self.home, **{**self.variables, **changed})
 
     def submit(self, content: bytes, slug: str = "lecture", message: str = "closed form") -> Told:
         (self.here / "predictions.csv").write_bytes(content)
@@ -122,7 +126,7 @@ def old_client(shared: Path) -> Path:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("kaggle-server")
-    folder = make_folder(home, release="full", daily_limit=3)
+    folder = make_folder(home, release="full", daily_limit=3, late_submissions=False)
     with (
         new_sqlite(home, sqlite_template) as url,
         closing(install(Config(home=home, database_url=url), folder)) as made,
