@@ -141,8 +141,8 @@ class Client:
     ) -> Path:
         """Write a first notebook for the competition into the folder `path`, and return where it is.
 
-        It is `SLUG.ipynb`, or `SLUG.py` with `script`. What you made of an earlier one is replaced only when `overwrite`
-        is true.
+        It is `SLUG.ipynb`, or `SLUG.py` with `script`. What you made of an earlier one is replaced only when
+        `overwrite` is true.
 
         Raises NotFound, NotAllowed, FileInTheWay.
         """

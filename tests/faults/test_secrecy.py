@@ -27,6 +27,7 @@ QUERIES = {
     "leaderboard": BOARD_QUERIES,
     "submissions": ("page=2", "limit=1"),
     "meter": ("team=Alice", "page=2"),
+    "starter": ("format=py",),
     "chain": ("after=1", "limit=1", "after=1&limit=1"),
     "key": ("version=1", "version=2"),
 }

@@ -141,6 +141,8 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
     for path in ("files", "submissions?limit=5", "limits", "final", "leaderboard?board=public&limit=9"):
         api.send(alice, "GET", f"{LECTURE}/{path}")
     api.send(visitor, "GET", f"{LECTURE}/leaderboard?format=csv")
+    for style in ("ipynb", "py"):
+        api.send(alice, "GET", f"{LECTURE}/starter?format={style}")
     file = api.send(alice, "GET", f"{LECTURE}/files/train.csv")
     api.send(alice, "GET", f"{LECTURE}/files/train.csv", headers={"If-None-Match": file.headers["ETag"]})
     api.send(alice, "GET", f"{LECTURE}/files/train.csv", headers={"Range": "bytes=10-"})
