@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -39,7 +39,7 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
+        if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
             import difflib
 
             near = difflib.get_close_matches(name, self.commands, 1)
@@ -59,6 +59,20 @@ class Main(Group):
                 formatter.write_dl([(name, self.commands[name].get_short_help_str(80)) for name in names])
 
 
+def completing(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """What the shell may complete a word with, by a function of `unseen.completion`; a failure offers nothing."""
+
+    def found(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        with suppress(Exception):
+            from unseen import completion
+
+            offered: list[Any] = getattr(completion, what)(ctx, incomplete)
+            return offered
+        return []
+
+    return found
+
+
 def format_option(command: Command) -> Command:
     forms = click.Choice(["table", "csv", "json"])
     explained = "table for people, csv for spreadsheets, json for programs (exact)."
@@ -66,11 +80,18 @@ def format_option(command: Command) -> Command:
 
 
 def competition_option(command: Command) -> Command:
-    return click.option("-c", "--competition", "named", metavar="SLUG", help="The competition.")(command)
+    return click.option(
+        "-c",
+        "--competition",
+        "named",
+        metavar="SLUG",
+        help="The competition.",
+        shell_complete=completing("slugs"),
+    )(command)
 
 
 def slug_argument(command: Command) -> Command:
-    return click.argument("slug", required=False)(competition_option(command))
+    return click.argument("slug", required=False, shell_complete=completing("slugs"))(competition_option(command))
 
 
 def quiet_option(command: Command) -> Command:
@@ -80,7 +101,7 @@ def quiet_option(command: Command) -> Command:
 @click.group(
     cls=Main,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Tab completion: eval "$(_UNSEEN_COMPLETE=bash_source unseen)", or zsh_source, or fish_source.',
+    epilog="Tab completes commands, competitions and files after: unseen completion --help",
 )
 @click.version_option(package_name="unseen")
 def cli() -> None:
@@ -99,12 +120,14 @@ def cli() -> None:
 @cli.command()
 @click.argument("url", required=False)
 @click.option("--token-stdin", is_flag=True, help="Read the token from standard input.")
+@click.option("--paste", is_flag=True, help="Ask for a token that you made on your account page.")
+@click.option("--no-browser", is_flag=True, help="Only print the address; open nothing.")
 @quiet_option
-def login(url: str | None, token_stdin: bool, quiet: bool) -> None:
-    """Save the token for a server, after trying it.
+def login(url: str | None, token_stdin: bool, paste: bool, no_browser: bool, quiet: bool) -> None:
+    """Log in to a server, and keep the token for it.
 
-    You make a token on your account page. It is asked for without showing it, or taken from standard input
-    (--token-stdin) or from UNSEEN_TOKEN.
+    A code is shown for you to confirm in a browser, on this computer or on another. Or bring a token, which you make on
+    your account page: pasted (--paste), from standard input (--token-stdin) or from UNSEEN_TOKEN.
     """
     from unseen import credentials, kept
     from unseen.client import Client
@@ -113,7 +136,12 @@ def login(url: str | None, token_stdin: bool, quiet: bool) -> None:
     address = credentials.clean_url(url or os.environ.get("UNSEEN_URL") or credentials.saved_url() or ask_for_url())
     if not credentials.is_private(address):
         say("This address is http://, so your token and your files travel unencrypted.")
-    token = credentials.clean_token(token_from(token_stdin, address))
+    token = token_at_hand(token_stdin)
+    if token is None and not paste:
+        token = token_by_browser(address, not no_browser, quiet)
+    if token is None:
+        token = ask_for_token(address)
+    token = credentials.clean_token(token)
     try:
         with Client(address, token) as client:
             account = client.whoami()
@@ -131,13 +159,40 @@ def ask_for_url() -> str:
     return str(click.prompt("Address of the server", err=True))
 
 
-def token_from(standard_input: bool, address: str) -> str:
+def token_at_hand(standard_input: bool) -> str | None:
+    """The token that was brought along; None where a person can be asked for it."""
     if standard_input:
         return sys.stdin.readline()
     if token := os.environ.get("UNSEEN_TOKEN"):
         return token
     if not sys.stdin.isatty():
         raise click.UsageError("Where is the token? Use --token-stdin or UNSEEN_TOKEN when there is no terminal.")
+    return None
+
+
+def token_by_browser(address: str, opening: bool, quiet: bool) -> str | None:
+    """A token for whoever confirms the code in a browser; None where the server is too old to have such codes."""
+    from contextlib import closing
+
+    from unseen import device
+    from unseen.errors import NotFound
+    from unseen.wire import Wire
+    from unseen.words import plain
+
+    with closing(Wire(address, None)) as wire:
+        try:
+            code = device.ask(wire, device.name_of_this_computer())
+        except NotFound:
+            return None
+        say(plain(f"Open {code.page} and enter {code.user_code}"))
+        if opening:
+            device.open_in_browser(code.page_with_code)
+        if not quiet:
+            say("Waiting for you to confirm in the browser ... Ctrl-C stops.")
+        return device.wait(wire, code)
+
+
+def ask_for_token(address: str) -> str:
     say(f"Make a token at {address}/account")
     return str(click.prompt("Token (not shown)", hide_input=True, err=True))
 
@@ -267,6 +322,25 @@ def kaggle_(args: tuple[str, ...]) -> int:
     return kaggle.run(args, credentials.find())
 
 
+@cli.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_(shell: str) -> None:
+    """Print the script with which Tab completes commands, competitions and files.
+
+    \b
+    bash  in ~/.bashrc:  eval "$(unseen completion bash)"
+    zsh   in ~/.zshrc, after compinit:  eval "$(unseen completion zsh)"
+    fish  once:  unseen completion fish > ~/.config/fish/completions/unseen.fish
+
+    bash must be 4.4 or newer; macOS brings 3.2, but its own shell is zsh. There is no completion for PowerShell.
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is not None:
+        click.echo(kind(cli, {}, "unseen", "_UNSEEN_COMPLETE").source())
+
+
 @cli.group(cls=Group)
 def competitions() -> None:
     """Look, download, check, submit, choose. Also `unseen c`, and each also without the group."""
@@ -296,7 +370,7 @@ def files(slug: str | None, named: str | None, form: str) -> None:
 
 @competitions.command()
 @slug_argument
-@click.option("-f", "--file", "name", metavar="NAME", help="Only this file.")
+@click.option("-f", "--file", "name", metavar="NAME", help="Only this file.", shell_complete=completing("file_names"))
 @click.option(
     "-p", "--path", default=".", type=click.Path(file_okay=False), help="Where to; the current folder otherwise."
 )
@@ -331,8 +405,8 @@ def starter(slug: str | None, named: str | None, script: bool, path: str, overwr
 
 
 @competitions.command()
-@click.argument("args", nargs=-1, metavar="[FILE] [SLUG]")
-@click.option("-f", "--file", metavar="FILE", help="The prediction file.")
+@click.argument("args", nargs=-1, metavar="[FILE] [SLUG]", shell_complete=completing("file_or_slug"))
+@click.option("-f", "--file", type=click.Path(), metavar="FILE", help="The prediction file.")
 @competition_option
 @click.option("-m", "--message", default="", help="A note to yourself.")
 @click.option("--key", help="The key of an earlier attempt whose outcome is unknown; it is never counted twice.")
@@ -369,8 +443,8 @@ def submit(
 
 
 @competitions.command()
-@click.argument("args", nargs=-1, metavar="[FILE] [SLUG]")
-@click.option("-f", "--file", metavar="FILE", help="The prediction file.")
+@click.argument("args", nargs=-1, metavar="[FILE] [SLUG]", shell_complete=completing("file_or_slug"))
+@click.option("-f", "--file", type=click.Path(), metavar="FILE", help="The prediction file.")
 @competition_option
 @format_option
 def validate(args: tuple[str, ...], file: str | None, named: str | None, form: str) -> None:
@@ -428,7 +502,7 @@ def limits(slug: str | None, named: str | None, form: str) -> None:
 
 
 @competitions.command()
-@click.argument("args", nargs=-1, metavar="[SLUG] [REF]...")
+@click.argument("args", nargs=-1, metavar="[SLUG] [REF]...", shell_complete=completing("slug_or_refs"))
 @competition_option
 @click.option("--clear", is_flag=True, help="Choose none, so that the default rule applies again.")
 @format_option
@@ -448,7 +522,7 @@ def select(args: tuple[str, ...], named: str | None, clear: bool, form: str) -> 
 
 
 @competitions.command()
-@click.argument("ref", type=click.IntRange(1))
+@click.argument("ref", type=click.IntRange(1), shell_complete=completing("refs"))
 @click.option("-o", "--out", type=click.Path(dir_okay=False), help="Write it to this file; - is standard output.")
 def receipt(ref: int, out: str | None) -> None:
     """Save the signed receipt of submission REF.

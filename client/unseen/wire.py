@@ -13,7 +13,8 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -43,17 +44,21 @@ log = logging.getLogger("unseen.wire")
 
 
 class Wire:
-    """The connection to one server. `transport` is httpx2's, for tests and for unusual networks."""
+    """The connection to one server; without a token it is nobody who asks.
+
+    `transport` is httpx2's, for tests and for unusual networks.
+    """
 
     def __init__(
-        self, url: str, token: str, *, timeout: float = 60.0, transport: httpx2.BaseTransport | None = None
+        self, url: str, token: str | None, *, timeout: float = 60.0, transport: httpx2.BaseTransport | None = None
     ) -> None:
         import httpx2  # here, because it takes longer to import than all the rest
 
         self.url = url
         self.timeout = timeout
+        who = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx2.Client(
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "unseen"},
+            headers={**who, "Accept": "application/json", "User-Agent": "unseen"},
             timeout=httpx2.Timeout(timeout, connect=min(timeout, 10.0)),
             # Reading the certificates of the system takes 50 ms; over http:// nothing is to be trusted with them.
             verify=True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
@@ -118,7 +123,7 @@ class Wire:
         response.read()
         with suppress(ValueError):
             if is_problem(response) and isinstance(problem := response.json(), dict):
-                raise refusal(response.status_code, problem, response.headers.get("Retry-After"))
+                raise refusal(response.status_code, problem, retry_after(response))
         raise self._stranger(response)
 
     @property
@@ -181,19 +186,43 @@ def wait_asked_for(response: httpx2.Response, pause: float | None) -> float | No
     """Seconds to wait before asking again, or None when this answer is to be taken as it is."""
     if pause is None or response.status_code not in TEMPORARY:
         return None
-    asked = seconds(response.headers.get("Retry-After"))
+    asked = retry_after(response)
     if response.status_code == 429:
         return asked if asked is not None and asked <= LONGEST_PAUSE else None
     wait = pause if asked is None else asked
     return wait if wait <= LONGEST_PAUSE else None
 
 
+def retry_after(response: httpx2.Response) -> float | None:
+    """The seconds in a Retry-After header; None where there is none.
+
+    Proxies may send a moment in its place. It is held against the server's own clock, as ours may be wrong.
+    """
+    text = response.headers.get("Retry-After")
+    if (asked := seconds(text)) is not None:
+        return asked
+    until, sent = moment(text), moment(response.headers.get("Date"))
+    return max(0.0, (until - (sent or datetime.now(UTC))).total_seconds()) if until else None
+
+
 def seconds(text: object) -> float | None:
-    """The seconds in a Retry-After header; None where there is none, or a date, which our server never sends."""
+    """A number of seconds, from 0 on; None for what is no such number."""
     try:
-        return max(0.0, float(str(text)))
+        number = float(str(text))
     except ValueError:
         return None
+    return max(0.0, number) if isfinite(number) else None
+
+
+def moment(text: str | None) -> datetime | None:
+    """A date as HTTP writes it; None for what is no such date."""
+    from email.utils import parsedate_to_datetime  # here, because few answers have one
+
+    try:
+        found = parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def is_problem(response: httpx2.Response) -> bool:
@@ -201,7 +230,7 @@ def is_problem(response: httpx2.Response) -> bool:
     return response.headers.get("Content-Type", "").startswith("application/problem+json")
 
 
-def refusal(status: int, problem: Mapping[str, Any], retry_after: str | None = None) -> UnseenError:
+def refusal(status: int, problem: Mapping[str, Any], wait: float | None = None) -> UnseenError:
     """The exception for an RFC 9457 problem."""
     detail = str(problem.get("detail") or problem.get("title") or f"The server refused ({status}).")
     if status == 401:
@@ -217,7 +246,7 @@ def refusal(status: int, problem: Mapping[str, Any], retry_after: str | None = N
     )
     if isinstance(error, LimitReached):
         error.resets_at = datetime.fromisoformat(problem["resets_at"]) if problem.get("resets_at") else None
-        error.retry_after = seconds(problem.get("retry_after", retry_after))
+        error.retry_after = seconds(problem["retry_after"]) if "retry_after" in problem else wait
     return error
 
 
