@@ -39,6 +39,15 @@ def folder() -> Path:
     return Path(user_config_dir("unseen", appauthor=False))
 
 
+def cache_folder() -> Path:
+    """The folder of what can be asked anew at any time."""
+    if os.environ.get("UNSEEN_CONFIG_DIR"):
+        return folder() / "cache"
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("unseen", appauthor=False))
+
+
 def clean_url(text: str) -> str:
     """An address as people type it, completed: `localhost:8000` becomes `http://localhost:8000`.
 
