@@ -124,12 +124,14 @@ def run(args: tuple[str, ...], found: Credentials) -> int:
 def _environment(found: Credentials, home: str) -> dict[str, str]:
     import site
 
+    trusted = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")  # our own client reads the latter
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("KAGGLE_")}
     return {
         **kept,
         "HOME": home,
         "USERPROFILE": home,
         "PYTHONUSERBASE": site.getuserbase(),  # what was installed with `pip --user` stays in reach
+        **({"REQUESTS_CA_BUNDLE": trusted} if trusted else {}),
         **_shared(found),
     }
 

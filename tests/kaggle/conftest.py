@@ -26,6 +26,8 @@ BASIC = ("KAGGLE_API_ENVIRONMENT", "http_proxy", "no_proxy", "NO_PROXY", "KAGGLE
 BEFORE_2 = ("KAGGLE_API_ENDPOINT", "KAGGLE_USERNAME", "KAGGLE_KEY")
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "20")
 
+STEERING = ("KAGGLE_", "UNSEEN_", "PYTHON", "SSL_CERT", "REQUESTS_CA", "CURL_CA")  # what might lead a program elsewhere
+
 Told = subprocess.CompletedProcess[str]
 
 
@@ -59,8 +61,8 @@ class Person:
 
 
 def run(command: list[str], folder: Path, home: Path, **environment: str) -> Told:
-    inherited = {n: v for n, v in os.environ.items() if not n.upper().startswith(("KAGGLE_", "UNSEEN_", "PYTHON"))}
-    kept = {n: v for n, v in inherited.items() if not n.lower().endswith("_proxy")}
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(STEERING)}
+    kept = {name: value for name, value in kept.items() if not name.lower().endswith("_proxy")}
     return subprocess.run(
         command,
         cwd=folder,
