@@ -19,6 +19,7 @@ from tests.installations import Build, Installation, make_folder
 from tests.test_architecture import all_refusals
 from werkzeug.test import TestResponse
 
+from unseen_server.services import device_logins
 from unseen_server.web import wire
 from unseen_server.web.openapi import OPERATIONS
 
@@ -132,6 +133,10 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
     visitor, alice, teacher = (installation.client(who) for who in (None, "alice", "teacher"))
     for path in ("/api/health", "/api/openapi.json", LECTURE):
         api.send(visitor, "GET", path)
+    asked = api.send(visitor, "POST", "/api/device/code", json={"device": "laptop"}).get_json()
+    place = {"principal": installation.principal("alice"), "now": installation.now}
+    device_logins.answer(installation.db, asked["user_code"], allow=True, **place)
+    api.send(visitor, "POST", "/api/device/token", json={"device_code": asked["device_code"]})
     api.upload(alice, installation.file(), query="?check=true")
     for value in (50.0, 60.0, 60.0):  # the last is a repetition
         api.upload(alice, installation.file(value), headers={"Idempotency-Key": f"k{value}"})
@@ -180,6 +185,8 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
         (None, "GET", "/api/whoami", {}, 401),
         (None, "GET", "/api/openapi.json", {"headers": {"Authorization": "Bearer unseen_wrong"}}, 401),
         (None, "GET", LECTURE, {"headers": {"Authorization": "Basic YTpi"}}, 401),
+        (None, "POST", "/api/device/token", {"json": {"device_code": "guessed"}}, 400),
+        (None, "POST", "/api/device/code", {"data": b"?", "content_type": "application/json"}, 400),
         ("outsider", "GET", f"{LECTURE}/limits", {}, 403),
         ("alice", "POST", f"{LECTURE}/close", {}, 403),
         ("alice", "POST", "/api/competitions?course=ml", {"content_type": "application/zip"}, 403),

@@ -18,7 +18,7 @@ from tests.web.pseudo import Catalogue, untranslated
 from tests.web.test_console_permissions import CSRF, World, allowed
 from werkzeug.test import TestResponse
 
-from unseen_server.services import joining, links, reveal
+from unseen_server.services import device_logins, joining, links, reveal
 from unseen_server.services.principals import SERVER
 from unseen_server.web import languages
 
@@ -121,6 +121,15 @@ def test_the_way_in(world: World) -> None:
     code = joining.set_code(made.db, course=COURSE, principal=SERVER, now=made.now)
     invitation = links.issue_for(made.db, course=COURSE, username="alice", principal=SERVER, now=made.now)
     assert read(made.client(), f"/join/{code}", f"/welcome/{getattr(invitation, 'secret', invitation)}") == {}
+
+
+def test_letting_a_program_in(world: World) -> None:
+    world.begin(Route("GET", "courses.home", ""))
+    made, alice = world.made, world.client("alice")
+    asked = device_logins.begin(made.db, device="laptop", address="127.0.0.1", now=made.now)
+    for code, status in ((asked.user_code, 200), ("BBBB", 404)):
+        page = alice.post("/device", data={"csrf_token": CSRF, "code": code})
+        assert (page.status_code, unread(page)) == (status, [])
 
 
 @pytest.mark.parametrize("kind", [b"", b"id,minutes\n1,2\n", b"\x1f\x8b", b"a;b"])
