@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,7 +116,7 @@ def _with_token(kind: str, credential: str) -> Principal:
         raise NotSignedIn()
     try:
         username, _, token = base64.b64decode(credential, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # neither base64 nor UTF-8
         raise NotSignedIn() from None
     person = tokens.principal_of_token(parts().db, token, now())
     if names.key_of(username) != names.key_of(person.username):

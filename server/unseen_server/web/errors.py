@@ -73,7 +73,10 @@ def _for_kaggle(status: int, message: str) -> Response:
 
 def _in_lines(refusal: Refusal) -> str:
     """The sentence, which holds the first problem of a file, and the other problems a line each."""
-    return "\n".join([tell(refusal), *map(tell, refusal.problems[1:MOST_LINES])])
+    lines = [tell(refusal), *map(tell, refusal.problems[1:MOST_LINES])]
+    if (more := len(refusal.problems) - MOST_LINES) > 0:
+        lines.append(tell(say("There are {more} more such lines; mend these first.", more=more)))
+    return "\n".join(lines)
 
 
 def _refused(refusal: Refusal) -> Response:
