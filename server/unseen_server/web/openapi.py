@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from datetime import datetime
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -42,10 +44,11 @@ Content = Mapping[str, type | None]  # media type -> the class inside; None wher
 
 TITLE = "Unseen"
 SUMMARY = "Machine-learning competitions for courses: hidden labels, a daily limit, a leaderboard that can be trusted."
-ABOUT = """JSON, names in snake_case, instants in ISO 8601 and UTC. Sign in with a token in the header `Authorization`; a token is
-made on the account page. A browser's session does, too: then whatever changes something carries its form token in
-`X-CSRF-Token`. Refusals are problem details (RFC 9457): `detail` is a sentence that says what to do next, `code` is
-the same in every language."""
+ABOUT = """\
+JSON, names in snake_case, instants in ISO 8601 and UTC. Sign in with a token in the header `Authorization`; it is made
+on the account page. A browser's session does, too: then whatever changes something carries its form token in
+`X-CSRF-Token`. Refusals are problem details (RFC 9457): `detail` is a sentence that says what to do next, `code` is the
+same in every language."""
 SCHEMAS = "#/components/schemas/{name}"
 
 BYTES: Content = {"application/octet-stream": None}
@@ -291,10 +294,11 @@ def _operation(rule: Rule, method: str, said: str) -> dict[str, Any]:
             *_parameters("query", operation.query),
             *_parameters("header", operation.headers),
         ],
-        "responses": _responses(operation, named=bool(rule.arguments), safe=safe),
+        "responses": _responses(operation, named=bool(rule.arguments), safe=safe, table=_examples()["texts"].get(name)),
     }
     if operation.body:
-        described["requestBody"] = {"required": operation.body_required, "content": _content(operation.body)}
+        content = _content(operation.body, _examples()["texts"].get(name))
+        described["requestBody"] = {"required": operation.body_required, "content": content}
     return described
 
 
@@ -335,9 +339,10 @@ def _parameters(place: str, kind: type | None) -> list[dict[str, Any]]:
 # answers
 
 
-def _responses(operation: Operation, *, named: bool, safe: bool) -> dict[str, Any]:
+def _responses(operation: Operation, *, named: bool, safe: bool, table: str | None) -> dict[str, Any]:
+    """By status; `table` is the example of an answer in CSV."""
     responses = {
-        str(status): _response(status, content, HTTPStatus(status).phrase)
+        str(status): _response(status, content, HTTPStatus(status).phrase, table)
         for status, content in operation.answers.items()
     }
     for status, codes in _refused(operation, named=named, safe=safe).items():
@@ -355,20 +360,24 @@ def _refused(operation: Operation, *, named: bool, safe: bool) -> dict[int, set[
     return codes
 
 
-def _response(status: int, content: Content, description: str) -> dict[str, Any]:
+def _response(status: int, content: Content, description: str, table: str | None = None) -> dict[str, Any]:
     response: dict[str, Any] = {"description": description}
     if content:
-        response["content"] = _content(content)
+        response["content"] = _content(content, table)
     if status in RESPONSE_HEADERS:
         response["headers"] = {name: {"schema": {"type": "string"}} for name in RESPONSE_HEADERS[status]}
     return response
 
 
-def _content(content: Content) -> dict[str, Any]:
-    return {
-        media: {"schema": {"$ref": SCHEMAS.format(name=kind.__name__)}, **_encoded(kind)} if kind else {}
-        for media, kind in content.items()
-    }
+def _content(content: Content, table: str | None = None) -> dict[str, Any]:
+    """By media type; the examples of our own classes stand in their schemas, that of a CSV stands here."""
+    described: dict[str, Any] = {}
+    for media, kind in content.items():
+        if kind:
+            described[media] = {"schema": {"$ref": SCHEMAS.format(name=kind.__name__)}, **_encoded(kind)}
+        else:
+            described[media] = {"example": table} if table and media == "text/csv" else {}
+    return described
 
 
 def _encoded(kind: type) -> dict[str, Any]:
@@ -398,7 +407,16 @@ def _schemas() -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(kinds, ref_template=SCHEMAS, schema_hook=_as_text)
     for kind in {part for whole in kinds for part in _made_of(whole)}:
         _mark_instants(kind, schemas[kind.__name__])
+    for name, example in _examples()["schemas"].items():
+        schemas[name]["examples"] = [example]
     return dict(sorted(schemas.items()))
+
+
+@cache
+def _examples() -> dict[str, Any]:
+    """`schemas`: what each class looks like on the wire; `texts`: the CSV that an operation takes or answers."""
+    examples: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
+    return examples
 
 
 def _made_of(kind: Any) -> Iterator[type]:

@@ -138,7 +138,10 @@ class Check(Struct):
 
 
 class Home(Struct):
-    course: Annotated[str, Meta(description="The course's slug; needed where there are several.")] | UnsetType = UNSET
+    course: (
+        Annotated[str, Meta(description="The course's slug; needed where there are several.", examples=["ml"])]
+        | UnsetType
+    ) = UNSET
 
 
 class Links(Struct):
