@@ -1,10 +1,11 @@
 """The Python side of a competition: look, download, check, submit, choose, in one object.
 
 >>> from unseen import Client
->>> with Client("https://unseen.example.edu", "unseen_...") as client:  # doctest: +SKIP
-...     client.download("lecture", path="data")
+>>> with Client.from_env() as client:
+...     files = client.download("lecture", path="data")
 ...     receipt = client.submit("lecture", "predictions.csv", message="closed form")
-...     print(receipt.public_score, receipt.left_today)
+>>> receipt.left_today, receipt.daily_limit
+(4, 5)
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class Client:
     seconds, for each step of a request. Every method raises UnseenError (see `unseen.errors` for the tree). Lost
     connections and a busy server are met by trying again, which is safe: a submission carries one idempotency key
     however often it is sent.
+
+    >>> Client("https://unseen.example.edu", "unseen_...")
+    Client('https://unseen.example.edu')
     """
 
     def __init__(
@@ -74,7 +78,11 @@ class Client:
 
     @classmethod
     def from_env(cls) -> Self:
-        """The client of whoever is logged in: environment first, then `unseen login`. Raises NotLoggedIn."""
+        """The client of whoever is logged in: environment first, then `unseen login`. Raises NotLoggedIn.
+
+        >>> Client.from_env()
+        Client('http...')
+        """
         return cls()
 
     def close(self) -> None:
@@ -94,19 +102,37 @@ class Client:
         return f"Client({self.url!r})"
 
     def whoami(self) -> Account:
-        """Whose token this is, what it may do, and the courses of that person."""
+        """Whose token this is, what it may do, and the courses of that person. Raises NotLoggedIn.
+
+        >>> account = client.whoami()
+        >>> account.token.scope, account.courses[0].role
+        ('submit', 'student')
+        """
         return self._read(Account, self._wire.json("GET", "/api/whoami"))
 
     def competitions(self) -> Table[Competition]:
-        """The competitions you can see, without their texts."""
+        """The competitions you can see, without their texts.
+
+        >>> [competition.slug for competition in client.competitions()]
+        ['lecture']
+        """
         return self._list(Competition, self._wire.json("GET", "/api/competitions"), "competitions")
 
     def competition(self, slug: str) -> Competition:
-        """One competition with its texts and column names. Raises NotFound."""
+        """One competition with its texts and column names. Raises NotFound.
+
+        >>> lecture = client.competition("lecture")
+        >>> lecture.id_column, lecture.target_column, lecture.test_rows
+        ('id', 'minutes', 40)
+        """
         return self._read(Competition, self._wire.json("GET", _path(slug)))
 
     def files(self, slug: str) -> Table[File]:
-        """The public files of a competition."""
+        """The public files of a competition, with sizes in bytes. Raises NotFound.
+
+        >>> sorted(file.name for file in client.files("lecture"))
+        ['sample_submission.csv', 'test.csv', 'train.csv']
+        """
         return self._list(File, self._wire.json("GET", _path(slug, "files")), "files")
 
     def download(
@@ -126,6 +152,10 @@ class Client:
         bytes in all.
 
         Raises NotFound, FileInTheWay, ChecksumMismatch, UnsafeFileName.
+
+        >>> [file] = client.download("lecture", "test.csv", path="data")
+        >>> file.name
+        'test.csv'
         """
         folder = Path(path)
         targets = {folder / safe_name(file.name): file for file in self._wanted(slug, name)}
@@ -145,6 +175,9 @@ class Client:
         `overwrite` is true.
 
         Raises NotFound, NotAllowed, FileInTheWay.
+
+        >>> client.starter("lecture", "notebooks", script=True).name
+        'lecture.py'
         """
         style = "py" if script else "ipynb"
         response = self._wire.send("GET", _path(slug, "starter"), params={"format": style})
@@ -169,13 +202,24 @@ class Client:
         """Submit predictions and return the receipt: the public score, the rank, and what is left today.
 
         `predictions` is the path of a file; a mapping of id to value; a DataFrame with the two columns of
-        `sample_submission.csv`; or an array of shape (n,) or (n, 1) in the order of that file.
+        `sample_submission.csv`; a pandas Series with the ids as its index; or an array of shape (n,) or (n, 1), beside
+        `ids` of shape (n,), without them in the order of that file. Nothing is ever matched by guessing: what may be
+        misaligned raises UnusablePredictions.
 
         `progress(done, total)` is called with bytes. Raises Refused with every problem of the file (it cost nothing),
         LimitReached with `resets_at`, and OutcomeUnknown when the connection broke and stayed broken: call again with
         `idempotency_key=error.idempotency_key` to learn what happened without submitting twice.
 
-        >>> receipt = client.submit("lecture", {"id_1": 62.0, "id_2": 45.5})  # doctest: +SKIP
+        >>> receipt = client.submit("lecture", "predictions.csv", message="closed form")
+        >>> receipt.status, receipt.left_today
+        ('scored', 4)
+
+        >>> import pandas
+        >>> test = pandas.read_csv("data/test.csv")
+        >>> values = 10 + 0.8 * test["pages"].to_numpy()
+        >>> receipt = client.submit("lecture", values, ids=test["id"])
+        >>> receipt.left_today
+        3
         """
         import uuid
 
@@ -188,29 +232,62 @@ class Client:
         return receipt
 
     def validate(self, slug: str, predictions: Predictions, *, ids: Iterable[Any] | None = None) -> Check:
-        """Have the server check predictions without submitting them; it costs nothing. Raises Refused like `submit`."""
+        """Have the server check predictions without submitting them; it costs nothing. Raises Refused like `submit`.
+
+        >>> client.validate("lecture", "predictions.csv").rows
+        40
+        >>> client.validate("lecture", {"nobody": 1.0})
+        Traceback (most recent call last):
+            ...
+        unseen.errors.Refused: The file was not accepted ...
+        """
         response = self._post_file(slug, self._upload(slug, predictions, ids), None, params={"check": "true"})
         return self._read(Check, self._wire.read(response))
 
     def submissions(self, slug: str, *, limit: int | None = None) -> Table[Submission]:
-        """Your team's submissions, newest first; the server gives 200 unless `limit` says otherwise."""
+        """Your team's submissions, newest first; the server gives 200 unless `limit` says otherwise.
+
+        >>> receipt = client.submit("lecture", "predictions.csv", message="mean")
+        >>> [submission.message for submission in client.submissions("lecture")]
+        ['mean']
+        """
         params = {} if limit is None else {"limit": limit}
         return self._list(Submission, self._wire.json("GET", _path(slug, "submissions"), params=params), "submissions")
 
     def submission(self, ref: int) -> Submission:
-        """One submission of your team. Raises NotFound."""
+        """One submission of your team. Raises NotFound.
+
+        >>> receipt = client.submit("lecture", "predictions.csv")
+        >>> client.submission(receipt.ref).file_name
+        'predictions.csv'
+        """
         return self._read(Submission, self._wire.json("GET", f"/api/submissions/{quote(str(ref), safe='')}"))
 
     def receipt(self, ref: int) -> Receipt:
-        """The signed receipt of one submission of your team, as it was first given. Raises NotFound."""
+        """The signed receipt of one submission of your team, as it was first given. Raises NotFound.
+
+        >>> receipt = client.submit("lecture", "predictions.csv")
+        >>> client.receipt(receipt.ref).signature == receipt.signature
+        True
+        """
         return self._read(Receipt, self._wire.json("GET", f"/api/submissions/{quote(str(ref), safe='')}/receipt"))
 
     def receipt_keys(self) -> list[ReceiptKey]:
-        """The public keys that this server says its receipts are signed with."""
+        """The public keys (Ed25519, hexadecimal) that this server says its receipts are signed with.
+
+        >>> receipt = client.submit("lecture", "predictions.csv")
+        >>> receipt.key_id in [key.key_id for key in client.receipt_keys()]
+        True
+        """
         return self._list(ReceiptKey, self._wire.json("GET", "/api/receipt-keys"), "keys")
 
     def chain(self, slug: str) -> Chain:
-        """The chain of a competition's receipts, from the first to the last."""
+        """The chain of a competition's receipts, from the first to the last. Raises NotFound.
+
+        >>> receipt = client.submit("lecture", "predictions.csv")
+        >>> client.chain("lecture").head == receipt.link
+        True
+        """
         links: list[ChainLink] = []
         while True:
             after = {"after": links[-1].ref} if links else {}
@@ -220,7 +297,13 @@ class Client:
             links += part.links
 
     def opened_key(self, slug: str, version: int | None = None) -> bytes:
-        """The opened answer key, to the byte; its SHA-256 is the seal. NotFound before the reveal."""
+        """The opened answer key, to the byte; its SHA-256 is the seal. Raises NotFound before the reveal.
+
+        >>> client.opened_key("lecture")
+        Traceback (most recent call last):
+            ...
+        unseen.errors.NotFound: ...
+        """
         params = {} if version is None else {"version": version}
         response = self._wire.send("GET", _path(slug, "key"), params=params)
         self._wire.check(response)
@@ -229,8 +312,12 @@ class Client:
     def verify(self, receipt: Receipt, file: str | PathLike[str] | None = None) -> list[Finding]:
         """Check a receipt: its signature, its link, the file that was sent, and its place in the whole chain.
 
-        The key is the one that was kept when you logged in. It holds where no finding's `ok` is False. Raises
-        NotAReceipt, and UnknownKey where no key was kept.
+        The key is the one that was kept when you logged in or first submitted. It holds where no finding's `ok` is
+        False. Raises NotAReceipt, and UnknownKey where no key was kept.
+
+        >>> receipt = client.submit("lecture", "predictions.csv")
+        >>> [(finding.what, finding.ok) for finding in client.verify(receipt, "predictions.csv")]
+        [('signature', True), ('link', True), ('file', True), ('chain', True)]
         """
         from unseen import receipts
 
@@ -238,19 +325,48 @@ class Client:
         return receipts.check(proof, kept.keys(self.url), content=content, chain=self.chain(proof.competition))
 
     def limits(self, slug: str) -> Limits:
-        """What is used and left today and in all, and when the day resets."""
+        """What is used and left today and in all, and when the day resets. Raises NotFound.
+
+        >>> limits = client.limits("lecture")
+        >>> limits.left_today, limits.daily_limit, limits.time_zone
+        (5, 5, 'Asia/Taipei')
+        """
         return self._read(Limits, self._wire.json("GET", _path(slug, "limits")))
 
     def final(self, slug: str) -> Final:
-        """The submissions that count on the private board, and by which rule."""
+        """The submissions that count on the private board, and by which rule. Raises NotFound.
+
+        >>> final = client.final("lecture")
+        >>> final.refs, final.chosen
+        ((), False)
+        """
         return self._read(Final, self._wire.json("GET", _path(slug, "final")))
 
     def select(self, slug: str, refs: Iterable[int]) -> Final:
-        """Choose the submissions that count on the private board; none goes back to the default rule."""
+        """Choose the submissions that count on the private board; none goes back to the default rule.
+
+        Raises Refused for too many, for those that cannot count, and after the deadline.
+
+        >>> receipt = client.submit("lecture", "predictions.csv")
+        >>> client.select("lecture", [receipt.ref]).chosen
+        True
+        >>> client.select("lecture", []).chosen
+        False
+        """
         return self._read(Final, self._wire.json("PUT", _path(slug, "final"), json={"refs": list(refs)}))
 
     def leaderboard(self, slug: str, board: str = "public") -> Leaderboard:
-        """The `public` board, or the `private` one after the reveal (NotFound before it)."""
+        """The `public` board, or the `private` one after the reveal (NotFound before it).
+
+        >>> receipt = client.submit("lecture", "predictions.csv")
+        >>> board = client.leaderboard("lecture")
+        >>> [entry.entries for entry in board.entries if entry.mine]
+        [1]
+        >>> client.leaderboard("lecture", "private")
+        Traceback (most recent call last):
+            ...
+        unseen.errors.NotFound: ...
+        """
         found = self._read(Leaderboard, self._wire.json("GET", _path(slug, "leaderboard"), params={"board": board}))
         own = self._names_of_mine()
         entries = (replace(entry, mine=not own.isdisjoint(entry.members or ())) for entry in found.entries)

@@ -23,7 +23,12 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 class Table(list[AnyRecord]):
-    """A list of records of one kind, which a notebook shows as a table."""
+    """A list of records of one kind, which a notebook shows as a table.
+
+    >>> files = client.files("lecture")
+    >>> len(files), files.to_pandas().shape[0]
+    (3, 3)
+    """
 
     def __init__(self, records: Iterable[AnyRecord], kind: type[AnyRecord]) -> None:
         super().__init__(records)

@@ -14,8 +14,8 @@ Progress: TypeAlias = Callable[[int, int | None], None]  # bytes done, bytes in 
 def bars(quiet: bool = False) -> Iterator[Callable[[str], Progress] | None]:
     """Yield a function that starts a bar for a named file, or None where nobody is watching.
 
-    >>> with bars() as start:  # doctest: +SKIP
-    ...     client.download("lecture", progress=start)
+    >>> with bars() as start:
+    ...     files = client.download("lecture", path="data", progress=start)
     """
     if quiet or not sys.stderr.isatty():
         yield None
