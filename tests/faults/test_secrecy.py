@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -33,6 +34,20 @@ QUERIES = {
 }
 CLOCKED = ("Date", "Expires", "Set-Cookie")  # headers that tell the time of day
 OWN_PAGES = ("submissions", "submissions/1", "submit", "team")
+KAGGLE = "/api/v1/competitions.CompetitionApiService/"
+KAGGLE_ASKS: Mapping[str, Mapping[str, object]] = {
+    "ListCompetitions": {},
+    "ListDataFiles": {},
+    "DownloadDataFile": {"fileName": "train.csv"},
+    "DownloadDataFiles": {},
+    "ListSubmissions": {"page": 1},
+    "GetSubmission": {"ref": 1},
+    "DownloadSubmission": {"submissionId": 1},
+    "GetSubmissionLimits": {},
+    "GetLeaderboard": {"overridePublic": True},
+    "DownloadLeaderboard": {},
+    "StartSubmissionUpload": {"contentLength": 9, "fileName": "p.csv"},
+}
 
 
 def change_private_labels(folder: Path) -> None:
@@ -73,6 +88,7 @@ def everything_a_student_can_ask(installation: Installation) -> Iterator[TestRes
     ids = [installation.client(who) for who in ("bob", "carol")]
     for n, client in enumerate([alice, *ids, alice]):
         yield upload(client, slug, installation.noisy_in_public(9.0 - 2 * n, n))
+    yield from by_kaggle(alice, slug, installation.noisy_in_public(2.0, 8))
     for case in FILES[::7]:
         yield upload(alice, slug, case.data, case.file_name)
     yield from looks(installation, alice)
@@ -89,6 +105,23 @@ def everything_a_student_can_ask(installation: Installation) -> Iterator[TestRes
 
 def upload(client: FlaskClient, slug: str, content: bytes, name: str = "p.csv") -> TestResponse:
     return client.post(f"/api/competitions/{slug}/submissions", data={"file": (io.BytesIO(content), name)})
+
+
+def by_kaggle(client: FlaskClient, slug: str, content: bytes) -> Iterator[TestResponse]:
+    """Everything that Kaggle's clients ask, and what they are sent on to; a good file and a bad one."""
+    for method, fields in KAGGLE_ASKS.items():
+        answer = client.post(KAGGLE + method, json={"competitionName": slug, **fields})
+        yield answer
+        if answer.status_code == 302:
+            yield client.get(answer.headers["Location"], buffered=True)
+    for sent in (content, b"id,minutes\n1,2\n"):
+        answer = client.post(f"/api/v1/competitions/{slug}/submissions/url/{len(sent)}/1", data={"fileName": "p.csv"})
+        yield answer
+        started = answer.get_json()
+        if answer.status_code == 200:
+            yield client.put(started["createUrl"].removeprefix("http://localhost"), data=sent)
+            fields = {"blobFileTokens": started["token"], "submissionDescription": "as at Kaggle"}
+            yield client.post(f"{KAGGLE}CreateSubmission", json={"competitionName": slug, **fields})
 
 
 def looks(installation: Installation, client: FlaskClient) -> Iterator[TestResponse]:
@@ -123,9 +156,9 @@ def looks(installation: Installation, client: FlaskClient) -> Iterator[TestRespo
 
 def as_seen(response: TestResponse) -> tuple[object, ...]:
     headers = sorted((name, value) for name, value in response.headers if name not in CLOCKED)
-    # An upload form carries a random idempotency key of its own.
-    body = re.sub(rb'(name="key" value=")[^"]*', rb"\1", response.data)
-    return response.request.path, response.status, headers, body
+    # An upload form carries a random idempotency key of its own, and each upload by Kaggle's protocol a random token.
+    body = re.sub(rb'(name="key" value="|"token":"|/uploads/)[^"]*', rb"\1", response.data)
+    return re.sub("/uploads/.*", "/uploads/", response.request.path), response.status, headers, body
 
 
 def test_two_worlds_that_differ_in_private_labels_answer_alike(worlds: tuple[Installation, Installation]) -> None:
@@ -143,6 +176,10 @@ def test_two_worlds_that_differ_in_private_labels_answer_alike(worlds: tuple[Ins
     for part, status in (("chain", 200), ("key", 404), ("meter", 404), ("copies", 403)):
         assert (f"/api/competitions/lecture/{part}", status) in seen
     assert ("/api/submissions/1/receipt", 200) in seen
+    for method in ("CreateSubmission", "GetLeaderboard", "DownloadLeaderboard", "GetSubmission", "ListSubmissions"):
+        assert (KAGGLE + method, 200) in seen
+    for path in ("all-files/lecture.zip", "files/lecture/train.csv", "competitions/lecture/leaderboard/download"):
+        assert (f"/api/v1/{path}", 200) in seen
     for path in ("/api/submissions/1", "/api/submissions/1/file", *(f"/competitions/lecture/{p}" for p in OWN_PAGES)):
         assert (path, 200) in seen
 
@@ -164,3 +201,28 @@ def test_hidden_files_are_served_by_no_path(installation: Installation) -> None:
     for name in ("solution.csv", "competition.toml", "../solution.csv", "..%2fsolution.csv", "baselines/a.csv"):
         url = f"/api/competitions/{installation.slug}/files/{name}"
         assert client.get(url).status_code == 404
+
+
+def test_kaggles_protocol_serves_no_hidden_file_under_any_address(installation: Installation) -> None:
+    client, solution = installation.client("alice"), (installation.folder / "solution.csv").read_bytes()
+    hidden = {line for line in solution.splitlines() if line.endswith(b"Private")}
+    assert hidden
+    answers = [*by_kaggle(client, installation.slug, installation.file()), *looks(installation, client)]
+    below = [answer for answer in answers if answer.request.path.startswith("/api/v1/")]
+    for answer in below:
+        for content in (answer.data, *unpacked(answer.data)):
+            assert hidden.isdisjoint(content.splitlines())
+    assert len(below) > 40
+    for name in ("solution.csv", "competition.toml", "../solution.csv", "..%2fsolution.csv", "baselines/a.csv"):
+        asked = {"competitionName": installation.slug, "fileName": name}
+        assert client.post(f"{KAGGLE}DownloadDataFile", json=asked).status_code == 404
+        for place in ("files/lecture", "competitions/data/download/lecture"):
+            assert client.get(f"/api/v1/{place}/{name}").status_code == 404
+
+
+def unpacked(content: bytes) -> list[bytes]:
+    """What is in a zip; nothing where it is none."""
+    if not content.startswith(b"PK"):
+        return []
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return [archive.read(name) for name in archive.namelist()]
