@@ -131,7 +131,7 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
     installation = build()
     api = Described(installation)
     visitor, alice, teacher = (installation.client(who) for who in (None, "alice", "teacher"))
-    for path in ("/api/health", "/api/openapi.json", LECTURE):
+    for path in ("/api/health", "/api/openapi.json", "/api/reference", LECTURE):
         api.send(visitor, "GET", path)
     asked = api.send(visitor, "POST", "/api/device/code", json={"device": "laptop"}).get_json()
     place = {"principal": installation.principal("alice"), "now": installation.now}

@@ -39,7 +39,7 @@ from unseen_server.services import submissions as own
 from unseen_server.services.entries import Upload
 from unseen_server.services.extensions import Wanted
 from unseen_server.services.submit import check, submit
-from unseen_server.web import addresses, boards, languages, openapi, wire
+from unseen_server.web import addresses, boards, languages, openapi, reference, wire
 from unseen_server.web import meter as overfitting
 from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
 from unseen_server.web.replies import bytes_reply, csv_reply, download_reply, json_reply
@@ -83,6 +83,12 @@ def health() -> Response:
 def openapi_document() -> Response:
     """Describe this interface, in OpenAPI 3.1."""
     return json_reply(openapi.document(current_app))
+
+
+@blueprint.get("/reference")
+def reference_page() -> Response:
+    """Show this interface as a page to read."""
+    return reference.page(openapi.document(current_app), addresses.here())
 
 
 @blueprint.get("/whoami")

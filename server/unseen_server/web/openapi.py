@@ -148,6 +148,7 @@ SUBMITTING = (
 OPERATIONS: Mapping[str, Operation] = {
     "health": Operation("server", {200: _json(wire.Health), 503: _json(wire.Health)}, security=NOBODY),
     "openapi_document": Operation("server", {200: _json(None)}, security=VISITOR),
+    "reference_page": Operation("server", {200: {"text/html": None}}, security=VISITOR),
     "whoami": Operation("you", {200: _json(wire.WhoAmI)}),
     "device_code": Operation(
         "you",
