@@ -6,7 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
@@ -182,3 +182,9 @@ def student(request: pytest.FixtureRequest) -> Person:
 @pytest.fixture
 def old_student(site: Site, old_client: Path, tmp_path: Path) -> Person:
     return person(site, old_client, tmp_path / "old", BEFORE_2)
+
+
+@pytest.fixture
+def join(present_client: Path, tmp_path: Path) -> Callable[[Site], Person]:
+    """Let somebody new with the present client take part at a site of the test's own."""
+    return lambda site: person(site, present_client, tmp_path / "somebody", BEARER)
