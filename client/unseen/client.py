@@ -218,8 +218,8 @@ class Client:
         >>> test = pandas.read_csv("data/test.csv")
         >>> values = 10 + 0.8 * test["pages"].to_numpy()
         >>> receipt = client.submit("lecture", values, ids=test["id"])
-        >>> receipt.left_today
-        3
+        >>> receipt.file_name
+        'predictions.csv'
         """
         import uuid
 

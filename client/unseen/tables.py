@@ -238,16 +238,23 @@ def receipt_lines(receipt: Receipt, now: datetime) -> Iterator[tuple[str, str]]:
     if line := _against_best(receipt):
         yield "best before", line
     if receipt.rank is not None:
-        before = receipt.previous_rank
-        moved = f" (was {before})" if before and before != receipt.rank else ""
-        yield "rank", f"{receipt.rank} of {receipt.teams}{moved}"
-    yield from limit_lines(receipt, now)
+        yield "rank", f"{receipt.rank} of {receipt.teams}{_moved(receipt.rank, receipt.previous_rank)}"
+    if receipt.resets_at is None or receipt.resets_at > now:  # a receipt may be looked at on another day
+        yield from limit_lines(receipt, now)
     yield "file", f"{words.plain(receipt.file_name)}, sha256 {receipt.sha256[:12]}"
+
+
+def _moved(rank: int, before: int | None) -> str:
+    if before is None:
+        return ""
+    if rank == before:
+        return ", as before"
+    return f", {'up' if rank < before else 'down'} {abs(before - rank)} from {before}"
 
 
 def _against_best(receipt: Receipt) -> str:
     new, old = receipt.public_score, receipt.previous_best
-    if receipt.significant is False:
+    if receipt.late or receipt.significant is False:  # whatever it scored, the best stays the best
         return "" if old is None else f"{words.score(old)}, and it stays"
     if old is None:
         return "" if new is None else "none, this is your first score"
