@@ -97,7 +97,8 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
             if reply.lost:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            self.send_response(reply.status)
+            send_status = self.send_response_only if "Date" in reply.headers else self.send_response
+            send_status(reply.status)
             self.send_header("Connection", "close")  # or the client asks again on a connection that is closing
             for name, value in reply.headers.items():
                 self.send_header(name, value)

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import re
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from unseen import Client, LimitReached, NotLoggedIn, Refused, ServerUnreachable
+from unseen import Client, LimitReached, NotLoggedIn, Refused, ServerUnreachable, wire
 from unseen.errors import NotAnUnseenServer, OutcomeUnknown, ServerBusy
 
 PREDICTIONS = {"a": 1.0}
@@ -120,13 +132,61 @@ def test_a_long_pause_that_a_busy_server_asks_for_is_left_to_the_person(faulty, 
     assert len(faulty.seen) == 1
 
 
+NOW, SOON = "Mon, 23 Nov 2026 04:00:00 GMT", "Mon, 23 Nov 2026 04:00:03 GMT"
+TOMORROW = "Tue, 24 Nov 2026 04:00:00 GMT"
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """How long was waited, without waiting or spreading."""
+    waited = []
+    monkeypatch.setattr(wire, "time", SimpleNamespace(sleep=waited.append, monotonic=time.monotonic))
+    monkeypatch.setattr(wire, "random", SimpleNamespace(uniform=lambda low, high: 1.0))
+    return waited
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_proxy_may_name_the_moment_until_which_to_wait(faulty, faults, client, pauses, status):
+    page = faults.Reply(status, b"<html>", {"Content-Type": "text/html", "Retry-After": SOON, "Date": NOW})
+    faulty.replies = [page, faults.answer({"used_today": 1})]
+    assert client.limits("lecture").used_today == 1
+    assert pauses == [3.0]
+
+
+def test_a_moment_that_has_passed_is_not_waited_for(faulty, faults, client, pauses):
+    faulty.replies = [
+        faults.problem(503, "busy", "Busy.", retry_after="Mon, 23 Nov 2020 04:00:00 GMT"),
+        faults.answer({"used_today": 1}),
+    ]
+    assert client.limits("lecture").used_today == 1
+    assert pauses == [0.0]
+
+
+def test_a_moment_far_away_is_left_to_the_person(faulty, faults, client):
+    headers = {"Content-Type": "application/problem+json", "Retry-After": TOMORROW, "Date": NOW}
+    faulty.replies = [faults.Reply(429, b'{"code": "slow", "detail": "Tomorrow."}', headers)]
+    with pytest.raises(LimitReached, match="Tomorrow") as caught:
+        client.limits("lecture")
+    assert caught.value.retry_after == 86400
+    assert len(faulty.seen) == 1
+
+
+@pytest.mark.parametrize("text", ["soon", "", "nan", "inf", "Mon, 99 Nov 2026 04:00:00 GMT", "1 Nov 99999999999 04:00"])
+def test_a_pause_that_cannot_be_read_is_none_that_was_asked_for(faulty, faults, client, pauses, text):
+    page = faults.Reply(503, b"", {"Content-Type": "text/html", "Retry-After": text})
+    faulty.replies = [page, faults.answer({"used_today": 1})]
+    assert client.limits("lecture").used_today == 1
+    assert pauses == [wire.PAUSES[0]]
+
+
 def test_a_replayed_receipt_says_so(faulty, faults, client, file):
     faulty.replies = [faults.answer(faults.RECEIPT, 201, **{"Idempotent-Replayed": "true"})]
     assert client.submit("lecture", file).replayed
 
 
-def test_a_sign_in_page_of_the_network_is_recognised(faulty, faults, client):
-    faulty.replies = [faults.page(200)]
+@pytest.mark.parametrize("status", [200, 403, 511])
+def test_a_sign_in_page_of_the_network_is_recognised(faulty, faults, client, status):
+    faulty.replies = [faults.page(status)]
     with pytest.raises(NotAnUnseenServer, match="web page"):
         client.whoami()
 
@@ -184,6 +244,51 @@ def test_a_server_without_tls_is_said_as_such(faulty, faults):
     address = faulty.url.replace("http:", "https:")
     with Client(address, "unseen_test", timeout=5) as client, pytest.raises(ServerUnreachable, match="HTTPS"):
         client.whoami()
+
+
+@pytest.fixture
+def strange_certificate(tmp_path):
+    """The address of a server whose certificate nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1)
+    made = made.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC)).not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "server.pem").write_bytes(pem + made.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+
+    def shake_hands():
+        with suppress(OSError):  # the client hangs up
+            connection, _ = listening.accept()
+            with connection, context.wrap_socket(connection, server_side=True):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(30)
+        thread = threading.Thread(target=shake_hands)
+        thread.start()
+        yield f"https://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(strange_certificate):
+    with (
+        Client(strange_certificate, "unseen_test", timeout=5) as client,
+        pytest.raises(ServerUnreachable, match=r"could not be trusted \(self-signed certificate\).*open any web page"),
+    ):
+        client.whoami()
+
+
+def test_a_server_that_never_answers_is_said_as_such(monkeypatch):
+    monkeypatch.setattr(wire, "PAUSES", ())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with (
+            Client(address, "unseen_test", timeout=0.2) as client,
+            pytest.raises(ServerUnreachable, match=r"did not answer within 0\.2 s"),
+        ):
+            client.whoami()
 
 
 def test_progress_counts_the_bytes_of_the_file(faulty, faults, client, tmp_path):
