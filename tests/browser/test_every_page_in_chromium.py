@@ -98,6 +98,12 @@ def test_the_way_in(visit: Visit) -> None:
     assert visit.faults(f"/join/{code}") + visit.faults(f"/welcome/{invitation.secret}") == []
 
 
+def test_the_reference(visit: Visit) -> None:
+    visit.world.begin(Route("GET", "courses.home", ""))
+    visit.sign_in(None)
+    assert visit.faults("/api/reference") == []
+
+
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "GET"], ids=str)
 def test_the_console(visit: Visit, route: Route) -> None:
     visit.world.begin(route)

@@ -132,6 +132,11 @@ def test_letting_a_program_in(world: World) -> None:
         assert (page.status_code, unread(page)) == (status, [])
 
 
+def test_the_reference(world: World) -> None:
+    world.begin(Route("GET", "courses.home", ""))
+    assert read(world.made.client(), "/api/reference") == {}
+
+
 @pytest.mark.parametrize("kind", [b"", b"id,minutes\n1,2\n", b"\x1f\x8b", b"a;b"])
 def test_the_answer_to_a_bad_file(world: World, kind: bytes) -> None:
     world.begin(Route("GET", "courses.home", ""))
