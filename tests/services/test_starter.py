@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import numpy as np
@@ -18,8 +19,9 @@ import pytest
 from markdown_it import MarkdownIt
 from tests.installations import Build
 
+from unseen_server.core import metrics
 from unseen_server.core.errors import NotEnrolled, NotFound
-from unseen_server.core.metrics import METRICS, metric
+from unseen_server.core.metrics import METRICS
 from unseen_server.core.splits import PRIVATE, PUBLIC
 from unseen_server.services import starter
 from unseen_server.services.starter import Cell, Facts
@@ -129,21 +131,54 @@ def test_no_token_has_a_place_in_it() -> None:
     assert "token=" not in starter.script(starter.cells(PLAIN))
 
 
+def functions(metric_name: str) -> dict[str, Any]:
+    """The functions that the notebook defines, to be called without running the rest of it."""
+    cells = starter.cells(replace(PLAIN, metric=metric_name))
+    trees = [ast.parse(cell.source) for cell in cells if cell.is_code]
+    defined: list[ast.stmt] = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
+    room: dict[str, Any] = {"np": np, "SEED": 0}
+    exec(compile(ast.Module(defined, []), "starter", "exec"), room)
+    return room
+
+
 @pytest.mark.parametrize("name", METRICS)
-def test_the_notebook_computes_the_competitions_own_metric(name: str) -> None:
+def test_the_notebook_computes_the_competitions_own_metric_and_takes_the_best(name: str) -> None:
     rng = np.random.default_rng(0)
     y, predicted = rng.normal(50, 10, 40), rng.normal(50, 10, 40)
-    cells = starter.cells(replace(PLAIN, metric=name))
-    [source] = [cell.source for cell in cells if "def score(" in cell.source]
-    whole = ast.parse(source)
-    body = [node for node in whole.body if isinstance(node, ast.FunctionDef) and node.name == "score"]
-    room: dict[str, object] = {"np": np}
-    exec(compile(ast.Module(body, []), "score", "exec"), room)  # the student's own code
     usage = np.where(np.arange(40) < 20, PUBLIC, PRIVATE).astype(np.uint8)
-    expected = starter.metrics.score(metric(name), y, predicted, usage).public.value
-    assert room["score"](y[:20], predicted[:20]) == pytest.approx(expected)  # type: ignore[operator]
-    direction = {"lower": "idxmin", "higher": "idxmax"}[metric(name).direction]
-    assert f'table["validation"].{direction}()' in source
+    expected = metrics.score(metrics.metric(name), y, predicted, usage).public.value
+    assert functions(name)["score"](y[:20], predicted[:20]) == pytest.approx(expected)
+    direction = {"lower": "idxmin", "higher": "idxmax"}[metrics.metric(name).direction]
+    assert f'table["validation"].{direction}()' in starter.script(starter.cells(replace(PLAIN, metric=name)))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_what_the_network_is_trained_for_is_what_is_scored(name: str) -> None:
+    """Its loss puts predictions in the order of their scores."""
+    rng, room = np.random.default_rng(1), functions(name)
+    y = rng.normal(50, 10, 30)
+    tried = [y + rng.standard_t(2, 30) for _ in range(20)]
+    worst_last = 1 if metrics.metric(name).direction == "lower" else -1
+    by_score = sorted(tried, key=lambda predicted: worst_last * room["score"](y, predicted))
+    by_loss = sorted(tried, key=lambda predicted: room["loss"](y, predicted))
+    assert all(one is other for one, other in zip(by_score, by_loss, strict=True))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_networks_gradients_are_those_of_its_loss(name: str) -> None:
+    """Each parameter is nudged, and the loss follows its slope."""
+    rng, room, nudge = np.random.default_rng(2), functions(name), 1e-6
+    X, y = rng.normal(0, 1, (12, 3)), rng.normal(0, 1, 12)
+    parameters = [rng.normal(0, 1, shape) for shape in ((3, 5), 5, 5, 1)]
+    slopes = room["gradients"](parameters, X, y)
+    for parameter, slope in zip(parameters, slopes, strict=True):
+        for place in np.ndindex(parameter.shape):
+            losses = []
+            for sign in (1, -1):
+                parameter[place] += sign * nudge
+                losses.append(room["loss"](y, room["forward"](parameters, X)))
+                parameter[place] -= sign * nudge
+            assert slope[place] == pytest.approx((losses[0] - losses[1]) / (2 * nudge), abs=1e-6)
 
 
 # names that are data
@@ -170,9 +205,9 @@ def shape(source: str) -> list[str]:
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_name_is_plain_text_in_markdown(name: str) -> None:
-    first = starter.cells(everything_called(name))[0].source
-    heading, _, rest = MarkdownIt().parse(first)[1], None, MarkdownIt().parse(first)
-    assert [token.type for token in rest if token.level == 0] == [
+    parsed = MarkdownIt().parse(starter.cells(everything_called(name))[0].source)
+    heading = parsed[1]
+    assert [token.type for token in parsed if token.level == 0] == [
         *("heading_open", "heading_close"),
         *("paragraph_open", "paragraph_close"),
     ]
