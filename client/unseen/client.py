@@ -157,7 +157,7 @@ class Client:
         >>> file.name
         'test.csv'
         """
-        folder = Path(path)
+        folder = credentials.at_home(path)
         targets = {folder / safe_name(file.name): file for file in self._wanted(slug, name)}
         missing = {target: file for target, file in targets.items() if overwrite or not is_here(file, target)}
         folder.mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ class Client:
         style = "py" if script else "ipynb"
         response = self._wire.send("GET", _path(slug, "starter"), params={"format": style})
         self._wire.check(response)
-        target = Path(path) / safe_name(f"{slug}.{style}")
+        target = credentials.at_home(path) / safe_name(f"{slug}.{style}")
         arrived = File(name=target.name, sha256=hashlib.sha256(response.content).hexdigest())
         if overwrite or not is_here(arrived, target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -321,7 +321,7 @@ class Client:
         """
         from unseen import receipts
 
-        proof, content = receipts.proof(receipt.raw), Path(file).read_bytes() if file else None
+        proof, content = receipts.proof(receipt.raw), credentials.at_home(file).read_bytes() if file else None
         return receipts.check(proof, kept.keys(self.url), content=content, chain=self.chain(proof.competition))
 
     def limits(self, slug: str) -> Limits:

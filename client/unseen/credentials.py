@@ -33,10 +33,15 @@ class Credentials:
 def folder() -> Path:
     """The folder of the settings: `UNSEEN_CONFIG_DIR`, or else the platform's own place for them."""
     if chosen := os.environ.get("UNSEEN_CONFIG_DIR"):
-        return Path(chosen)
+        return at_home(chosen)
     from platformdirs import user_config_dir  # here, because `unseen --help` needs no folder
 
     return Path(user_config_dir("unseen", appauthor=False))
+
+
+def at_home(path: str | os.PathLike[str]) -> Path:
+    """The path with `~` resolved, which no shell does for Python, for a variable, or on Windows."""
+    return Path(os.path.expanduser(path))
 
 
 def cache_folder() -> Path:
@@ -68,8 +73,11 @@ def clean_url(text: str) -> str:
 
 
 def clean_token(text: str) -> str:
-    """A token as people paste it, without the blanks around it. Raises NotLoggedIn when it cannot be one."""
-    token = text.strip()
+    """A token as people paste it, without the blanks around it. Raises NotLoggedIn when it cannot be one.
+
+    PowerShell puts a byte order mark before what it pipes, which a console of Windows reads as three letters.
+    """
+    token = text.strip().removeprefix("\ufeff").removeprefix("ï»¿")
     if not token or any(not "!" <= c <= "~" for c in token):
         raise NotLoggedIn("That is not a token. A token begins with unseen_ and is made on your account page.")
     return token
@@ -142,7 +150,7 @@ def _credentials_file() -> Path:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, or an empty one where there is no file or it was damaged: the remedy is the same, log in again."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # Notepad adds a byte order mark
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

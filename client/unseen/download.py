@@ -20,7 +20,9 @@ Progress: TypeAlias = Callable[[int, int | None], None]  # bytes done, bytes in 
 
 BLOCK = 1 << 16
 RESUMPTIONS = 5
-WINDOWS_DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))})
+WINDOWS_DEVICES = frozenset(
+    {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{d}{n}" for d in ("COM", "LPT") for n in "123456789¹²³")}
+)
 
 
 def safe_name(name: str) -> str:
@@ -30,7 +32,7 @@ def safe_name(name: str) -> str:
         and name.isprintable()
         and not any(c in '/\\:*?"<>|' for c in name)
         and name == name.strip(" .-")
-        and name.split(".")[0].upper() not in WINDOWS_DEVICES
+        and name.split(".")[0].rstrip().upper() not in WINDOWS_DEVICES
     )
     if not plain:
         raise UnsafeFileName(

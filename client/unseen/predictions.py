@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from unseen.credentials import at_home
 from unseen.errors import UnusablePredictions
 
 # A path; id -> value; a DataFrame with the sample's two columns; a Series with ids of its own; or values beside ids,
@@ -56,7 +57,7 @@ def to_upload(
     if ids is not None:
         return to_csv(names(), pairs_with_ids(predictions, ids))
     if isinstance(predictions, str | PathLike):
-        return from_path(Path(predictions))
+        return from_path(at_home(predictions))
     if isinstance(predictions, Mapping):
         return to_csv(names(), predictions.items())
     if hasattr(predictions, "columns"):

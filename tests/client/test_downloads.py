@@ -136,7 +136,7 @@ def test_a_different_file_of_that_name_is_replaced_on_demand(faulty, client, lis
     "name",
     [
         *("../evil", "a/b", "a\\b", "C:evil", "/etc/passwd", "..", ".", "", ".bashrc", "-rf", "x\n", "x\x1b[31m"),
-        *("CON", "nul.csv", "com1.txt", "ends.", "ends ", "a" * 300, "evil\u202ecsv"),
+        *("CON", "nul.csv", "com1.txt", "con .csv", "COM¹", "conin$", "ends.", "ends ", "a" * 300, "evil\u202ecsv"),
     ],
 )
 def test_a_name_that_could_write_elsewhere_is_refused(faulty, client, listing, whole, tmp_path, name):
