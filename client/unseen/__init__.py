@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unseen.client import Client
-    from unseen.errors import LimitReached, NotFound, NotLoggedIn, Problem, Refused, ServerUnreachable, UnseenError
+    from unseen.errors import (
+        LimitReached,
+        NotFound,
+        NotLoggedIn,
+        OutcomeUnknown,
+        Problem,
+        Refused,
+        ServerUnreachable,
+        UnseenError,
+        UnusablePredictions,
+    )
+    from unseen.notebook import Table
     from unseen.records import (
         Account,
         Chain,
@@ -38,6 +49,7 @@ __all__ = [
     "Limits",
     "NotFound",
     "NotLoggedIn",
+    "OutcomeUnknown",
     "Problem",
     "Receipt",
     "ReceiptKey",
@@ -45,10 +57,12 @@ __all__ = [
     "Seal",
     "ServerUnreachable",
     "Submission",
+    "Table",
     "UnseenError",
+    "UnusablePredictions",
 ]
 
-ROOMS = ("unseen.client", "unseen.errors", "unseen.records")
+ROOMS = ("unseen.client", "unseen.notebook", "unseen.errors", "unseen.records")
 
 
 def __getattr__(name: str) -> Any:
