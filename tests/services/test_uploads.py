@@ -22,7 +22,7 @@ def begin(made: Installation, who: str = "alice", size: int = 9) -> str:
 
 
 def receive(made: Installation, token: str, content: bytes = b"id,minutes\n") -> None:
-    uploads.receive(made.db, made.keys, token=token, content=content, now=made.now)
+    uploads.receive(made.db, made.keys, token=token, size=len(content), read=lambda: content, now=made.now)
 
 
 def hand_in(made: Installation, token: str, who: str = "alice", slug: str | None = None) -> uploads.Arrived:
@@ -128,7 +128,25 @@ def test_what_no_valid_file_can_be_is_refused_before_and_when_it_comes(installat
         begin(installation, size=largest + 1)
     with pytest.raises(FileTooLarge):
         receive(installation, token, b"1" * (largest + 1))
+    with pytest.raises(FileTooLarge):  # more than it said
+        uploads.receive(
+            installation.db,
+            installation.keys,
+            token=token,
+            size=0,
+            read=lambda: b"1" * (largest + 1),
+            now=installation.now,
+        )
     receive(installation, token, b"1" * largest)
+
+
+def test_nothing_is_read_for_a_stranger_nor_of_what_is_too_much(installation: Installation) -> None:
+    def read() -> bytes:
+        raise AssertionError("it was read")
+
+    for token, size, refusal in (("nothing", 9, NotFound), (begin(installation), 10**9, FileTooLarge)):
+        with pytest.raises(refusal):
+            uploads.receive(installation.db, installation.keys, token=token, size=size, read=read, now=installation.now)
 
 
 def test_who_could_not_submit_gets_no_ticket(installation: Installation) -> None:

@@ -7,6 +7,7 @@ attempt to submit on the file stays as it is, so that a repeated attempt is the 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,12 +65,16 @@ def begin(
     return token
 
 
-def receive(db: Database, keys: KeyRing, *, token: str, content: bytes, now: datetime) -> None:
-    """Keep the file of a ticket, in place of one that came with it before; NotFound once it was submitted."""
+def receive(db: Database, keys: KeyRing, *, token: str, size: int, read: Callable[[], bytes], now: datetime) -> None:
+    """Keep the file of a ticket, in place of one that came with it before; NotFound once it was submitted.
+
+    Nothing is read for a stranger, nor of a file whose announced `size` is too much already.
+    """
+    with db.read() as session:
+        _refuse_too_large(keys, _unused_ticket(session, token, now)[1], size)
+    content = read()
     with db.write() as session:
-        ticket, _, competition = _live_ticket(session, token, now)
-        if ticket.used_at:
-            raise _unknown()
+        ticket, competition = _unused_ticket(session, token, now)
         _refuse_too_large(keys, competition, len(content))
         ticket.content = content
 
@@ -97,6 +102,13 @@ def _live_ticket(session: Session, token: str, now: datetime) -> tuple[UploadTic
     if owner.disabled_at or ticket.created_at <= now - KEPT:
         raise _unknown()
     return ticket, owner.id, competition
+
+
+def _unused_ticket(session: Session, token: str, now: datetime) -> tuple[UploadTicket, Competition]:
+    ticket, _, competition = _live_ticket(session, token, now)
+    if ticket.used_at:
+        raise _unknown()
+    return ticket, competition
 
 
 def _refuse_too_large(keys: KeyRing, competition: Competition, size: int) -> None:

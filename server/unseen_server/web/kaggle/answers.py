@@ -121,10 +121,10 @@ def new_upload(slug: str, file_name: str, size: int) -> Response:
 
 
 def new_submission(slug: str | None, token: str, message: str) -> Response:
-    """Submit what was sent before. A deadline counts by this request, the one that submits: an upload alone is none.
+    """Submit what was sent before. The deadline counts by the last byte of this request, not of the file's own.
 
-    A student whose file came in time and whose next request did not has an extension to ask for, not a rule to bend:
-    whoever could put the last word off after the upload would have the whole class's board to look at meanwhile.
+    It is the request that submits: counted by the upload, files could be laid up before the deadline and chosen from
+    for an hour after it, when the board is final and the limit of another day has begun.
     """
     person, arrived_at = signed_in(), received_at()
     arrived = uploads.hand_in(parts().db, token=token, slug=slug, message=message, principal=person, now=now())

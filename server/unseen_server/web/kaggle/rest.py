@@ -6,12 +6,19 @@ from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.sentences import say
+from unseen_server.web.context import signed_in
 from unseen_server.web.kaggle import answers
 from unseen_server.web.kaggle.asked import Part, number
 from unseen_server.web.replies import json_reply
 from unseen_server.web.wire import LISTED_AT_MOST
 
 blueprint = Blueprint("rest", __name__, url_prefix="/competitions")
+
+
+@blueprint.before_request
+def _need_somebody() -> None:
+    """No form is read for a stranger."""
+    signed_in()
 
 
 @blueprint.get("/list")

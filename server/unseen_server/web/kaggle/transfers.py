@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 from flask import Blueprint, Response, request, send_file
 
@@ -48,7 +49,8 @@ def submission(ref: str, name: str) -> Response:
 @blueprint.put("/uploads/<token>")
 def upload(token: str) -> Response:
     """Take in a file. The address is the only credential that comes along: these clients send no other with it."""
-    uploads.receive(parts().db, parts().keys, token=token, content=request.get_data(cache=False), now=now())
+    size, read = request.content_length or 0, partial(request.get_data, cache=False)
+    uploads.receive(parts().db, parts().keys, token=token, size=size, read=read, now=now())
     return json_reply({}, 201)
 
 
