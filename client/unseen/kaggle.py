@@ -98,8 +98,8 @@ def remarks(url: str, on_terminal: bool) -> list[str]:
 def why_a_function(url: str) -> str:
     """Why no variables are printed for this server."""
     return (
-        f"Variables cannot lead Kaggle's program to {url} with its certificate checked. "
-        "In this shell `kaggle` now means `unseen kaggle`, which checks it."
+        f"Variables alone do not lead Kaggle's program safely to {url}. "
+        "In this shell `kaggle` now means `unseen kaggle`, which does."
     )
 
 
