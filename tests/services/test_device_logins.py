@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from tests.installations import Installation
 
+from unseen_server.core.digests import digest_of
 from unseen_server.core.errors import (
     AccessDenied,
     AuthorizationPending,
@@ -18,6 +19,7 @@ from unseen_server.core.errors import (
     TooManyAttempts,
     UnknownDeviceCode,
 )
+from unseen_server.db import queries
 from unseen_server.services import accounts, attempts, device_logins, erasing, tokens
 from unseen_server.services.device_logins import INTERVAL, LASTS, Begun, LetIn
 from unseen_server.services.principals import SERVER
@@ -78,6 +80,30 @@ def test_of_several_who_ask_at_the_same_time_one_gets_it(installation: Installat
     assert [token.name for token in tokens.own_tokens(installation.db, alice)].count("laptop") == 1
 
 
+def test_of_two_who_both_saw_it_confirmed_one_gets_it(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = begun(installation)
+    answered(installation, asked.user_code)
+    with installation.db.read() as session:
+        seen = queries.signing_in.device_login_with_digest(session, digest_of(asked.device_code))
+    monkeypatch.setattr(queries.signing_in, "device_login_with_digest", lambda *_: seen)
+    assert [outcome(installation, asked) for _ in range(2)] == [LetIn, ExpiredToken]
+
+
+def test_of_two_who_answer_what_both_saw_open_the_first_counts(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = begun(installation)
+    with installation.db.read() as session:
+        seen = queries.signing_in.device_login_with_code(session, asked.user_code)
+    monkeypatch.setattr(queries.signing_in, "device_login_with_code", lambda *_: seen)
+    answered(installation, asked.user_code, "alice")
+    with pytest.raises(UnknownDeviceCode):
+        answered(installation, asked.user_code, "bob")
+    assert collected(installation, asked).username == "alice"
+
+
 def test_until_somebody_answers_the_program_waits(installation: Installation) -> None:
     asked = begun(installation)
     assert outcome(installation, asked) is AuthorizationPending
@@ -112,6 +138,8 @@ def test_the_first_answer_stands(installation: Installation) -> None:
     for who, allow in (("bob", True), ("alice", False)):
         with pytest.raises(UnknownDeviceCode):
             answered(installation, asked.user_code, who, allow)
+    with pytest.raises(UnknownDeviceCode):
+        shown(installation, asked.user_code)
     assert collected(installation, asked).username == "alice"
 
 
