@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,8 +62,8 @@ def own_scores(content: bytes, predictions: Mapping[str, float], metric: str) ->
 def predictions_of(content: bytes) -> dict[str, float]:
     """The predictions by id, from a plain CSV that the server accepted."""
     try:
-        rows = list(csv.reader(content.decode("utf-8-sig").splitlines()))
-        return {id_: float(value) for id_, value in rows[1:]}
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+        return {id_: float(value) for id_, value in filter(None, rows[1:])}
     except (ValueError, csv.Error):
         raise UnusablePredictions("The predictions should be a plain CSV file; unpack a .zip or .gz first.") from None
 

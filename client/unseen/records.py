@@ -270,7 +270,7 @@ class Final(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class LeaderboardEntry(Record):
-    """One row of a board; a baseline has no rank. `mine` says that you are a member of this team."""
+    """One row of a board; a baseline has no rank. `mine` says that a member of this team has your name."""
 
     team: str
     rank: int | None = None

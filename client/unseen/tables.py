@@ -260,6 +260,8 @@ def _against_best(receipt: Receipt) -> str:
         return "" if new is None else "none, this is your first score"
     if new is None:
         return words.score(old)
+    if new == old:
+        return f"{words.score(old)} (this one is the same)"
     verdict = "better" if receipt.improved else "no better"
     return f"{words.score(old)} (this one {words.difference(new, old)}, {verdict})"
 

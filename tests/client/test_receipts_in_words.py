@@ -38,6 +38,11 @@ def test_a_worse_one():
     assert lines["rank"] == "4 of 20, as before"
 
 
+def test_an_equal_one():
+    _, lines = told(public_score=13.0, previous_best=13.0, rank=4, previous_rank=4)
+    assert lines["best before"] == "13.0 (this one is the same)"
+
+
 @pytest.mark.parametrize("score", [12.5, 14.0])
 def test_a_late_one_is_never_called_better_or_first(score):
     heading, lines = told(public_score=score, late=True, previous_best=13.0, rank=4, previous_rank=4)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from unseen import credentials, output
+from unseen import credentials, opened, output
 from unseen.predictions import Sample, to_upload
 
 
@@ -75,3 +75,10 @@ def test_every_file_is_opened_with_its_encoding():
     code = "from unseen import credentials, kept; credentials.save_settings({}); credentials.setting('x'); kept.keys()"
     command = [sys.executable, "-X", "warn_default_encoding", "-W", "error::EncodingWarning", "-c", code]
     subprocess.run(command, check=True, timeout=60, cwd=Path(__file__).parent)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_prediction_file_is_read_whatever_ends_its_lines_and_whatever_an_id_holds(end):
+    rows = ["id,minutes", "a\u2028b,1.5", '"c,\n""d""",2.5', ""]
+    content = ("\ufeff" + end.join(rows)).encode()
+    assert opened.predictions_of(content) == {"a\u2028b": 1.5, 'c,\n"d"': 2.5}
