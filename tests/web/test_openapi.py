@@ -308,3 +308,95 @@ def test_a_private_score_is_nowhere_but_in_ones_own_submissions_and_the_grade_bo
     served = [path for path, methods in document["paths"].items() if "Gradebook" in str(methods)]
     assert served == ["/api/competitions/{slug}/grades"]
     assert schemas["NewSubmission"]["properties"]["private_score"]["type"] == "null"
+
+
+def test_every_example_is_as_its_schema_says(build: Build) -> None:
+    api = Described(build())
+    for schema in api.document["components"]["schemas"].values():
+        for example in schema.get("examples", []):
+            api.hold({key: value for key, value in schema.items() if key != "examples"}, example)
+
+
+def test_whatever_is_sent_or_answered_has_an_example(build: Build) -> None:
+    document = Described(build()).document
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document["paths"])))
+    assert [name for name in sorted(named) if not document["components"]["schemas"][name].get("examples")] == []
+    tables = [
+        (operation["operationId"], media)
+        for path in document["paths"].values()
+        for operation in path.values()
+        for part in (operation.get("requestBody", {}), *operation["responses"].values())
+        for kind, media in part.get("content", {}).items()
+        if kind == "text/csv"
+    ]
+    assert [name for name, media in tables if not media.get("example")] == []
+
+
+def test_every_operation_and_parameter_is_explained(build: Build) -> None:
+    api = Described(build())
+    tags = {tag["name"]: tag["description"] for tag in api.document["tags"]}
+    for operation in api.operations.values():
+        assert all(tags[tag] for tag in operation["tags"])
+        assert all(parameter["description"] for parameter in operation["parameters"]), operation["operationId"]
+    assert api.document["info"]["description"]
+
+
+def as_real(example: Any, real: Any) -> bool:
+    """Whether an example has the very fields of a real answer, wherever both have something."""
+    if isinstance(example, dict) and isinstance(real, dict):
+        return example.keys() == real.keys() and all(as_real(example[name], real[name]) for name in example)
+    if isinstance(example, list) and isinstance(real, list) and example and real:
+        return as_real(example[0], real[0])
+    return True
+
+
+def test_an_example_has_the_fields_of_the_real_answer(build: Build) -> None:
+    made = build()
+    api = Described(made)
+    for name, values in (("alice", made.noisy(3.0)), ("bob", made.noisy(3.0)), ("bob", made.file())):
+        api.upload(made.client(name), values)
+    of_competition = {
+        "alice": {"": "Shown", "/files": "Files", "/submissions": "Submissions", "/chain": "ChainPart"}
+        | {"/limits": "Allowance", "/final": "Final", "/leaderboard": "Board"},
+        "teacher": {"/meter": "Meter", "/copies": "Copies", "/grades": "Gradebook"},
+    }
+    elsewhere = {"health": "Health", "whoami": "WhoAmI", "competitions": "Competitions", "receipt-keys": "ReceiptKeys"}
+    elsewhere |= {"submissions/1": "OwnSubmission", "submissions/1/receipt": "Receipt"}
+    asked = [(who, LECTURE + path, name) for who, paths in of_competition.items() for path, name in paths.items()]
+    for who, path, name in (*asked, *(("alice", f"/api/{path}", name) for path, name in elsewhere.items())):
+        real = api.send(made.client(who), "GET", path).get_json()
+        (example,) = api.document["components"]["schemas"][name]["examples"]
+        assert as_real(example, real), path
+
+
+def test_the_example_of_a_refusal_has_the_fields_of_a_real_one(build: Build) -> None:
+    made = build()
+    api = Described(made)
+    real = api.upload(made.client("alice"), made.file().replace(b"50.0", b"high", 1)).get_json()
+    (example,) = api.document["components"]["schemas"]["Problem"]["examples"]
+    assert example.keys() == real.keys()
+    assert example["errors"][0].keys() == real["errors"][0].keys()
+
+
+def test_the_examples_of_bodies_are_taken(build: Build) -> None:
+    made = build()
+    api = Described(made)
+    examples = {
+        name: one["examples"][0] for name, one in api.document["components"]["schemas"].items() if "examples" in one
+    }
+    table = api.operations["import_roster"]["requestBody"]["content"]["text/csv"]["example"]
+    teacher = made.client("teacher")
+    granted = api.send(teacher, "POST", f"{LECTURE}/extensions", json=examples["Grant"])
+    assert (granted.status_code, granted.get_json().keys()) == (201, examples["Granted"].keys())
+    enrolled = api.send(teacher, "POST", "/api/courses/ml/roster", data=table, content_type="text/csv")
+    assert (enrolled.status_code, enrolled.get_json().keys()) == (200, examples["Report"].keys())
+
+
+def test_the_tables_begin_as_the_real_ones_do(build: Build) -> None:
+    made = build()
+    api = Described(made)
+    api.upload(made.client("alice"), made.file())
+    for name, client, query in (("leaderboard", made.client(), "board=public"), ("grades", made.client("teacher"), "")):
+        example = api.operations[name]["responses"]["200"]["content"]["text/csv"]["example"]
+        real = api.send(client, "GET", f"{LECTURE}/{name}?format=csv&{query}".rstrip("&")).text
+        assert example.splitlines()[0] == real.splitlines()[0]

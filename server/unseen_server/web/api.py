@@ -68,7 +68,10 @@ def _protect_sessions() -> None:
 
 @blueprint.get("/health")
 def health() -> Response:
-    """Say whether the server and its database answer."""
+    """Say whether the server and its database answer.
+
+    Where something is wrong, the same body comes with status 503.
+    """
     try:
         with parts().db.read() as session:
             session.execute(text("SELECT 1"))
@@ -148,14 +151,21 @@ def competition_list() -> Response:
 
 @blueprint.get("/competitions/<slug>")
 def competition(slug: str) -> Response:
-    """Show one competition in full."""
+    """Show one competition in full.
+
+    Its pages are Markdown as the staff wrote it. `rank` and `left_today` are those of your team, `null` for visitors.
+    `seals` are what the answers were sealed with; their `salt` is `null` before the reveal.
+    """
     code = languages.current().code
     return json_reply(competitions.shown(parts().db, slug=slug, principal=visitor(), now=now(), language=code))
 
 
 @blueprint.post("/competitions")
 def create_competition() -> Response:
-    """Bring a competition's folder in as a draft (staff)."""
+    """Bring a competition's folder in as a draft (staff).
+
+    The folder comes as a zip, as `unseen-server init` makes it. Nothing is seen by students until it is launched.
+    """
     person = signed_in()
     person.need_instructor_somewhere()  # before a zip is opened
     bundle = bundles.read_zip(_uploaded_bytes())
@@ -171,7 +181,10 @@ def files(slug: str) -> Response:
 
 @blueprint.get("/competitions/<slug>/files/<name>")
 def file(slug: str, name: str) -> Response:
-    """Download a public file, whole or in parts."""
+    """Download a public file, whole or in parts.
+
+    The ETag is the file's SHA-256. `If-None-Match` answers 304 where nothing has changed; `Range` resumes.
+    """
     kept = public_files.on_disk(
         parts().db, slug=slug, name=name, principal=signed_in(), now=now(), folder=parts().downloads
     )
@@ -210,7 +223,12 @@ def starter(slug: str) -> Response:
 
 @blueprint.post("/competitions/<slug>/submissions")
 def new_submission(slug: str) -> Response:
-    """Submit a prediction file, or only check it."""
+    """Submit a prediction file, or only check it.
+
+    A file with a mistake in it is refused, every mistake is listed, and nothing is counted. With `check=true` a right
+    one answers 200 and is not counted either. A repeated request with the same `Idempotency-Key` gets the first answer
+    again with the header `Idempotent-Replayed: true`, also after the limit is reached or the deadline has passed.
+    """
     person = signed_in()
     only_check = _word("check", "false", "true") == "true"
     sent = request.files.get("file")
@@ -284,7 +302,10 @@ def final(slug: str) -> Response:
 
 @blueprint.put("/competitions/<slug>/final")
 def choose_final(slug: str) -> Response:
-    """Choose which of your team's submissions count in the end; none returns to the default rule."""
+    """Choose which of your team's submissions count in the end; none returns to the default rule.
+
+    It can be changed until the deadline.
+    """
     person = signed_in()
     choice = _body(Choice, say("Send JSON such as {example}.", example='{"refs": [12, 15]}'))
     return json_reply(finals.choose(parts().db, slug=slug, principal=person, refs=choice.refs, now=now()))
@@ -301,7 +322,10 @@ def receipt_keys() -> Response:
 
 @blueprint.get("/competitions/<slug>/chain")
 def chain(slug: str) -> Response:
-    """List the chain of receipts, in which every submission hangs on all before it."""
+    """List the chain of receipts, in which every submission hangs on all before it.
+
+    For whoever takes part, and the staff. Ask again with `after` set to the last `ref` until no link comes back.
+    """
     after, limit = _number("after", 0) or 0, _limit(LINKS)
     part = receipts.chain(parts().db, slug=slug, principal=signed_in(), now=now(), after=after, limit=limit)
     return json_reply(part)
@@ -320,7 +344,11 @@ def opened_key(slug: str) -> Response:
 
 @blueprint.get("/competitions/<slug>/leaderboard")
 def leaderboard(slug: str) -> Response:
-    """Show the public leaderboard or, after the reveal, the private one."""
+    """Show the public leaderboard or, after the reveal, the private one.
+
+    `behind_leader`, `tied_with_leader` and `rank_interval` say what the rows of the board can tell apart; they are
+    `null` where the teams are not compared.
+    """
     which, style = request.args.get("board", "public"), _word("format", "json", "csv")
     place: dict[str, Any] = {"slug": slug, "which": which, "principal": visitor(), "now": now()}
     board = standings.board(parts().db, parts().comparisons, **place, limit=_limit(LISTED_AT_MOST))
@@ -334,7 +362,10 @@ def leaderboard(slug: str) -> Response:
 
 @blueprint.post("/competitions/<slug>/launch")
 def launch(slug: str) -> Response:
-    """Open a draft now or at a given time, and publish the salted hash of its answer key (staff)."""
+    """Open a draft now or at a given time, and publish the salted hash of its answer key (staff).
+
+    A launched competition that has not begun can be given another time.
+    """
     body = (
         _body(Launch, say("Send nothing, or JSON such as {example}.", example='{"at": "2026-12-01 08:00"}'))
         if request.content_length
@@ -351,7 +382,10 @@ def close(slug: str) -> Response:
 
 @blueprint.post("/competitions/<slug>/reveal")
 def reveal_competition(slug: str) -> Response:
-    """Score the final submissions on the private rows and open the private leaderboard (staff)."""
+    """Score the final submissions on the private rows and open the private leaderboard (staff).
+
+    It cannot be taken back. It is refused while somebody may still submit on time.
+    """
     reveal.reveal(parts().db, slug=slug, principal=signed_in(), now=now())
     return competition(slug)
 
@@ -368,7 +402,10 @@ def new_extension(slug: str) -> Response:
 
 @blueprint.post("/competitions/<slug>/rescore")
 def rescore_competition(slug: str) -> Response:
-    """Correct the answers and score every submission again, or only say what that would change (staff)."""
+    """Correct the answers and score every submission again, or only say what that would change (staff).
+
+    Send the whole `solution.csv`, with the same ids. Nobody's submission is counted again.
+    """
     person = signed_in()
     dry_run, quiet = (_word(name, "false", "true") == "true" for name in ("dry_run", "quiet"))
     report = rescore.rescore(
@@ -386,7 +423,11 @@ def rescore_competition(slug: str) -> Response:
 
 @blueprint.post("/courses/<slug>/roster")
 def import_roster(slug: str) -> Response:
-    """Enrol everybody in a class list, all or nothing, or only say who would be (staff)."""
+    """Enrol everybody in a class list, all or nothing, or only say who would be (staff).
+
+    The first line names the columns. Who is known already stays as they are: `differences` says what the list has
+    otherwise.
+    """
     person, dry_run = signed_in(), _word("dry_run", "false", "true") == "true"
     report = rosters.import_roster(
         parts().db, course=slug, content=_uploaded_bytes(), dry_run=dry_run, principal=person, now=now()
@@ -416,7 +457,10 @@ def near_copies(slug: str) -> Response:
 
 @blueprint.get("/competitions/<slug>/grades")
 def grades(slug: str) -> Response:
-    """List what every student of the course has reached, or download it for a grade book (staff)."""
+    """List what every student of the course has reached, or download it for a grade book (staff).
+
+    Private scores are `null` before the reveal.
+    """
     style, person = _word("format", "json", *exports.GRADE_FILES), signed_in()
     if style == "json":
         return json_reply(gradebooks.gradebook(parts().db, slug=slug, principal=person, now=now()))

@@ -408,6 +408,9 @@ def _schemas() -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(kinds, ref_template=SCHEMAS, schema_hook=_as_text)
     for kind in {part for whole in kinds for part in _made_of(whole)}:
         _mark_instants(kind, schemas[kind.__name__])
+    for schema in schemas.values():
+        if "description" in schema:
+            schema["description"] = re.sub(r"\bNone\b", "`null`", inspect.cleandoc(schema["description"]))
     for name, example in _examples()["schemas"].items():
         schemas[name]["examples"] = [example]
     return dict(sorted(schemas.items()))

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, render_template
 
@@ -59,20 +60,30 @@ def _entries(document: Schema, server: str) -> Iterator[Entry]:
 
 def _command(document: Schema, server: str, path: str, method: str, described: Schema, open_to_all: bool) -> str:
     """With curl, the examples of the document filled in; a line for each part of the body."""
-    examples = {one["name"]: one["example"] for one in described["parameters"] if one["in"] == "path"}
-    parts = [f"curl {server}{path.format(**examples)}"]
+    content = described.get("requestBody", {}).get("content", {})
+    usual = "POST" if content else "GET"  # what curl does by itself
+    told = "" if method == usual else f"-X {method} "
+    parts = [f"curl {told}{shlex.quote(server + path.format(**_in_path(described)) + _query(described))}"]
     if not open_to_all:
         parts.append(f"-H {shlex.quote(f'Authorization: Bearer {TOKEN}')}")
-    content = described.get("requestBody", {}).get("content", {})
     if form := content.get("multipart/form-data"):
         parts += _form(document, form)
     elif content:
         media, body = next(iter(content.items()))
         example = _schema_of(document, body)["examples"][0]
         parts += [f"-H {shlex.quote(f'Content-Type: {media}')}", f"-d {shlex.quote(json.dumps(example))}"]
-    if method != ("POST" if content else "GET"):
-        parts[0] = parts[0].replace("curl", f"curl -X {method}", 1)
     return " \\\n  ".join(parts)
+
+
+def _in_path(described: Schema) -> dict[str, Any]:
+    return {one["name"]: one["example"] for one in described["parameters"] if one["in"] == "path"}
+
+
+def _query(described: Schema) -> str:
+    """Only what has an example: the others have a default that is meant."""
+    wanted = [one for one in described["parameters"] if one["in"] == "query" and one["schema"].get("examples")]
+    values = {one["name"]: one["schema"]["examples"][0] for one in wanted}
+    return f"?{urlencode(values)}" if values else ""
 
 
 def _form(document: Schema, form: Schema) -> list[str]:

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from unseen_server.services.accounts import OwnCourse
 from unseen_server.services.audits import Deed
 from unseen_server.services.competitions import Listed
+from unseen_server.services.extensions import MOST_EXTRA
 from unseen_server.services.public_files import ListedFile
 from unseen_server.services.receipts import PublishedKey
 from unseen_server.services.submissions import OwnSubmission
@@ -215,10 +216,13 @@ class Grant(Struct, forbid_unknown_fields=True):
     is left out.
     """
 
-    username: str
-    reason: str
+    username: Annotated[str, Meta(description="Also an e-mail address or a student id.")]
+    reason: Annotated[
+        str,
+        Meta(description="At most 500 characters; the student does not see it.", extra_json_schema={"minLength": 1}),
+    ]
     until: str | None = None
-    extra: int = 0
+    extra: Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": MOST_EXTRA})] = 0
     day: str | None = None
 
 
@@ -240,7 +244,7 @@ class BundleForm(Struct):
 
 
 class Choice(Struct, forbid_unknown_fields=True):
-    refs: list[int]
+    refs: Annotated[list[int], Meta(description="Their numbers; at most as many as the competition lets count.")]
 
 
 class Launch(Struct, forbid_unknown_fields=True):
