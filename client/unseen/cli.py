@@ -318,8 +318,8 @@ def kaggle_(args: tuple[str, ...]) -> int:
     from unseen import credentials, kaggle
 
     with connected(quiet=True) as client:
-        client.whoami()  # a wrong address or token is explained here, in place of a traceback there
-    return kaggle.run(args, credentials.find())
+        username = client.whoami().username  # a wrong address or token is explained here, not by a traceback there
+    return kaggle.run(args, credentials.find(), username)
 
 
 @cli.command("completion")

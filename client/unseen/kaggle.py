@@ -35,23 +35,19 @@ def variables_suffice(url: str) -> bool:
 
 
 def variables(found: Credentials, username: str) -> dict[str, str]:
-    """What leads every version here; user name, key and endpoint are for those before 1.8."""
-    return {
-        **_shared(found),
-        "http_proxy": found.url,
-        "no_proxy": "",
-        "NO_PROXY": "",
-        "KAGGLE_USERNAME": username,
-        "KAGGLE_KEY": found.token,
-    }
+    """What leads every version here, by themselves."""
+    return {**_meant(found, username), "http_proxy": found.url, "no_proxy": "", "NO_PROXY": ""}
 
 
-def _shared(found: Credentials) -> dict[str, str]:
+def _meant(found: Credentials, username: str) -> dict[str, str]:
+    """Whom and where the program should take for granted; user name, key and endpoint are for those before 1.8."""
     chosen = setting("competition")
     return {
         "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
         "KAGGLE_API_ENDPOINT": found.url,
         "KAGGLE_API_TOKEN": found.token,
+        "KAGGLE_USERNAME": username,
+        "KAGGLE_KEY": found.token,
         **({"KAGGLE_COMPETITION": chosen} if chosen else {}),
     }
 
@@ -103,7 +99,7 @@ def why_a_function(url: str) -> str:
     )
 
 
-def run(args: tuple[str, ...], found: Credentials) -> int:
+def run(args: tuple[str, ...], found: Credentials, username: str) -> int:
     """Run Kaggle's program against this server and return its exit code.
 
     Its home is an empty folder, so that nothing meant for kaggle.com is read, sent or deleted. Raises UnseenError where
@@ -118,10 +114,10 @@ def run(args: tuple[str, ...], found: Credentials) -> int:
     with TemporaryDirectory(prefix="unseen-kaggle-") as home:
         # -P: a file kaggle.py in the current folder is not the program
         command = [sys.executable, "-P", "-m", "unseen.kaggle", *args]
-        return subprocess.run(command, env=_environment(found, home), check=False).returncode  # noqa: S603
+        return subprocess.run(command, env=_environment(found, username, home), check=False).returncode  # noqa: S603
 
 
-def _environment(found: Credentials, home: str) -> dict[str, str]:
+def _environment(found: Credentials, username: str, home: str) -> dict[str, str]:
     import site
 
     trusted = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")  # our own client reads the latter
@@ -132,7 +128,7 @@ def _environment(found: Credentials, home: str) -> dict[str, str]:
         "USERPROFILE": home,
         "PYTHONUSERBASE": site.getuserbase(),  # what was installed with `pip --user` stays in reach
         **({"REQUESTS_CA_BUNDLE": trusted} if trusted else {}),
-        **_shared(found),
+        **_meant(found, username),
     }
 
 
