@@ -24,4 +24,4 @@ def issue(name: str, scope: str, expires: str | None, style: str) -> None:
     with database() as db:
         made = tokens.issue_token(db, name, scope=scope, expires_at=moment(expires), actor=SERVER.username, now=now())
     answer(style, {"username": name, "scope": scope, "token": made}, made)
-    note("It is shown this once. Its owner runs `unseen login` and pastes it.")
+    note("It is shown this once. Its owner runs `unseen login URL --paste` and pastes it.")
