@@ -654,10 +654,11 @@ def test_no_credential_is_logged(build: Build, caplog: pytest.LogCaptureFixture)
         put(made, started["createUrl"], made.file())
         hand_in(client, started["token"])
         put(made, started["createUrl"], b"too late")
-        unexpected = made.app.test_client()
-        (made.config.home / "unseen.db").write_bytes(b"no database" * 1000)
-        unexpected.put(started["createUrl"].removeprefix("http://localhost"), data=b"x")
-        call(client, "ListCompetitions")
+        with made.db.write() as session:
+            for table in ("upload_tickets", "tokens"):
+                session.execute(text(f"DROP TABLE {table}"))
+        assert put(made, started["createUrl"], b"a fault of ours").status_code == 503
+        assert call(client, "ListCompetitions").status_code == 503
     secrets = (token, started["token"], basic("alice", token)["Authorization"][6:], "of Kaggle", "unseen_wrong")
-    assert caplog.text  # the last ones did log something
+    assert caplog.text.count("unexpected error") == 2
     assert not [secret for secret in secrets if secret in caplog.text]
