@@ -392,6 +392,22 @@ def test_the_examples_of_bodies_are_taken(build: Build) -> None:
     assert (enrolled.status_code, enrolled.get_json().keys()) == (200, examples["Report"].keys())
 
 
+def test_the_example_of_a_device_is_one(build: Build) -> None:
+    made = build()
+    api = Described(made)
+    bodies = {
+        name: one["examples"][0] for name, one in api.document["components"]["schemas"].items() if "examples" in one
+    }
+    real = api.send(made.client(), "POST", "/api/device/code", json=bodies["Device"]).get_json()
+    example = bodies["DeviceCode"]
+    assert as_real(example, real)
+    assert {name: len(str(value)) for name, value in example.items() if "uri" not in name} == {
+        name: len(str(value)) for name, value in real.items() if "uri" not in name
+    }
+    assert (example["expires_in"], example["interval"]) == (real["expires_in"], real["interval"])
+    assert bodies["DevicePoll"]["device_code"] == example["device_code"]
+
+
 def test_the_tables_begin_as_the_real_ones_do(build: Build) -> None:
     made = build()
     api = Described(made)
