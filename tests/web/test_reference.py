@@ -56,7 +56,9 @@ def test_the_page_needs_nothing_from_elsewhere(build: Build) -> None:
 def test_a_token_that_does_not_count_is_refused_and_none_is_shown(build: Build) -> None:
     made = build()
     alice = made.client("alice")
-    assert made.token("alice") not in alice.get("/api/reference").text
+    answer = alice.get("/api/reference")
+    assert made.token("alice") not in answer.text
+    assert answer.headers["Cache-Control"] == "private, no-store"  # it names who asks
     assert made.client().get("/api/reference", headers={"Authorization": "Bearer unseen_no"}).status_code == 401
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from flask import Response, render_template
 
 from unseen_server.web import languages
+from unseen_server.web.context import visitor
 from unseen_server.web.replies import VARY
 
 Schema = Mapping[str, Any]
@@ -44,7 +45,7 @@ def page(document: Schema, server: str) -> Response:
         name_of=_name_of,
     )
     response = Response(text, mimetype="text/html")
-    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Cache-Control"] = "private, no-store" if visitor() else "private, no-cache"
     response.headers["Content-Language"] = languages.current().code
     response.headers["Vary"] = VARY
     return response
