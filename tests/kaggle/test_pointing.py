@@ -77,6 +77,14 @@ def test_whoever_has_access_to_kaggle_is_warned_of_sending_it_here(
         assert str(own_home / ".kaggle" / name) in capsys.readouterr().err
 
 
+def test_a_person_at_a_terminal_is_told_what_the_lines_hold() -> None:
+    here, elsewhere = "http://127.0.0.1:8000", "http://unseen.example.edu"
+    assert "your token" in kaggle.remarks(here, on_terminal=True)[0]
+    assert kaggle.remarks(here, on_terminal=False) == kaggle.remarks(here, on_terminal=True)[1:]
+    assert not [said for said in kaggle.remarks(here, on_terminal=False) if "unencrypted" in said]
+    assert "unencrypted" in kaggle.remarks(elsewhere, on_terminal=False)[-1]
+
+
 def test_values_are_quoted_for_each_shell() -> None:
     assert in_bash(kaggle.exports({"A": AWKWARD}, "bash"), "A") == AWKWARD
     assert kaggle.exports({"A": "it's \\"}, "fish") == r"set -gx A 'it\'s \\'"
