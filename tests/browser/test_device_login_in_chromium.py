@@ -20,7 +20,7 @@ from tests.visitors import add
 from unseen_server.services import device_logins
 
 pytestmark = pytest.mark.slow
-PATIENCE = 60
+PATIENCE = 120
 
 
 @contextmanager

@@ -8,7 +8,7 @@ courses       courses, by what they are called by
 extensions    what was granted to one student
 people        who there is: people, their roles in courses, and what they uploaded but did not confirm
 received      submissions as the staff see them: found, filtered, counted
-signing_in    how people get in: sessions, tokens, links, single sign-on, failed attempts
+signing_in    how people get in: sessions, tokens, links, devices, single sign-on, failed attempts
 submissions   submissions, their scores, and what counts against a limit
 teams         teams, their members and invitations
 uploads       uploads in two steps
