@@ -39,9 +39,9 @@ nbformat.write(notebook, sys.argv[1])
 """
 
 
-def bundle_of(home: Path, labelled: Path, target: str, slug: str = SLUG, **options: object) -> Path:
-    folder = home / slug
-    bundles.init_bundle(folder, labelled, target, seed=3, now=NOON, slug=slug, **options)  # type: ignore[arg-type]
+def bundle_of(home: Path, labelled: Path, target: str, **options: object) -> Path:
+    folder = home / SLUG
+    bundles.init_bundle(folder, labelled, target, seed=3, now=NOON, **options)  # type: ignore[arg-type]
     return folder
 
 
@@ -66,9 +66,9 @@ def site_of(home: Path, template: Path, folder: Path) -> Iterator[Site]:
         yield site
 
 
-def environment(site: Site, home: Path, who: str = "alice") -> dict[str, str]:
+def environment(site: Site, home: Path) -> dict[str, str]:
     """Of a student who is logged in; one thread, so that sums are added in one order."""
-    own = {"UNSEEN_URL": site.url, "UNSEEN_TOKEN": site.made.token(who), "UNSEEN_CONFIG_DIR": str(home / "settings")}
+    own = {"UNSEEN_URL": site.url, "UNSEEN_TOKEN": site.made.token("alice"), "UNSEEN_CONFIG_DIR": str(home / "settings")}
     return {**os.environ, **own, "OPENBLAS_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
 
 
@@ -78,10 +78,10 @@ def run(command: Sequence[str], home: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def run_script(site: Site, home: Path, slug: str = SLUG) -> str:
+def run_script(site: Site, home: Path) -> str:
     """What the script prints, where a warning about its numbers or its calls is an error."""
     with Client(site.url, site.made.token("alice")) as client:
-        script = client.starter(slug, home, script=True)
+        script = client.starter(SLUG, home, script=True)
     warnings = ("error::RuntimeWarning", "error::FutureWarning", "error::DeprecationWarning:__main__")
     strict = [word for warning in warnings for word in ("-W", warning)]
     return run([sys.executable, *strict, str(script)], home, environment(site, home))
@@ -98,9 +98,8 @@ def run_notebook(site: Site, home: Path) -> str:
     return "".join("".join(output["text"]) for cell in cells for output in cell.get("outputs", ()))
 
 
-def public_scores(made: Installation, who: str = "alice", slug: str = SLUG) -> list[float | None]:
-    asked = made.asking(who) | {"slug": slug}
-    return [submission.public_score for submission in own.own_submissions(made.db, limit=100, **asked)]
+def public_scores(made: Installation) -> list[float | None]:
+    return [one.public_score for one in own.own_submissions(made.db, limit=100, **made.asking("alice"))]
 
 
 @pytest.mark.parametrize("data", [concrete, lecture_length])
