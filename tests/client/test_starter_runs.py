@@ -68,8 +68,9 @@ def site_of(home: Path, template: Path, folder: Path) -> Iterator[Site]:
 
 def environment(site: Site, home: Path) -> dict[str, str]:
     """Of a student who is logged in; one thread, so that sums are added in one order."""
-    own = {"UNSEEN_URL": site.url, "UNSEEN_TOKEN": site.made.token("alice"), "UNSEEN_CONFIG_DIR": str(home / "settings")}
-    return {**os.environ, **own, "OPENBLAS_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+    logged_in = {"UNSEEN_URL": site.url, "UNSEEN_TOKEN": site.made.token("alice")}
+    apart = {"UNSEEN_CONFIG_DIR": str(home / "settings")}
+    return {**os.environ, **logged_in, **apart, "OPENBLAS_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
 
 
 def run(command: Sequence[str], home: Path, environment: dict[str, str]) -> str:
