@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -25,8 +24,8 @@ from unseen_server.services import submissions as own
 ROOT = Path(__file__).parents[2]
 SLUG = "starters"
 
-# A process of its own: the kernel's sockets and event loops are not this one's. Sockets of the file system, since two
-# kernels that start at once may choose the same free port.
+# A process of its own: the kernel's sockets and event loops are not this one's. Its sockets are files in
+# the working folder, since two kernels that start at once may choose the same free port.
 RUN_NOTEBOOK = """
 import sys, nbformat
 from nbclient import NotebookClient
@@ -92,9 +91,9 @@ def run_notebook(site: Site, home: Path) -> str:
     """What the notebook prints."""
     with Client(site.url, site.made.token("alice")) as client:
         notebook = client.starter(SLUG, home)
-    with TemporaryDirectory() as runtime:  # a short name, which a socket's must be
-        places = dict.fromkeys(("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"), runtime)
-        run([sys.executable, "-c", RUN_NOTEBOOK, str(notebook)], home, environment(site, home) | places)
+    kept_in = ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")
+    places = dict.fromkeys(kept_in, str(home / "jupyter"))
+    run([sys.executable, "-c", RUN_NOTEBOOK, str(notebook)], home, environment(site, home) | places)
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
     return "".join("".join(output["text"]) for cell in cells for output in cell.get("outputs", ()))
 
