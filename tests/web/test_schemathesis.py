@@ -41,8 +41,8 @@ GENERATED = settings(
 )
 # When an operation has something to do; the others are asked while the competition is open.
 PHASE_OF = {"launch": "draft", "reveal_competition": "closed", "opened_key": "revealed"}
-# What no schema can promise to be accepted: what a file holds, which submissions may be final and how many, and
-# whether a local time lies before or after a deadline.
+# What no schema can promise to be accepted: what a file holds, which submissions may be final and how many, whether
+# a local time lies before or after a deadline, and whether a secret is known.
 TOLD_BY_CONTENT = {
     "create_competition",
     "new_submission",
