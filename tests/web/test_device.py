@@ -174,7 +174,12 @@ def test_the_page_is_shown_in_no_frame(made: Installation, dora: FlaskClient) ->
 
 @pytest.mark.parametrize("path", ["/api/device/code", "/api/device/token"])
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b'{"device": 7, "device_code": 7}', b'{"device": "\\ud800", "device_code": "\\ud800"}']
+    "body",
+    [
+        *(b"", b"[]", b"{", b'{"a":' * 10_000),
+        *(b'{"device": 7, "device_code": 7}', b'{"device": "\\ud800", "device_code": "\\ud800"}'),
+    ],
+    ids=lambda body: repr(body[:12]),
 )
 def test_a_body_that_cannot_be_read_is_refused(made: Installation, path: str, body: bytes) -> None:
     reply = made.client().post(path, data=body, content_type="application/json")

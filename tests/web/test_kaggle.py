@@ -483,6 +483,16 @@ def test_ones_own_file_comes_back_whatever_its_name(build: Build, name: str) -> 
     assert (reply.status_code, reply.data) == (200, content)
 
 
+def test_an_address_with_line_breaks_puts_nothing_into_the_headers(build: Build) -> None:
+    made = build()
+    client, content = made.client("alice"), made.file()
+    submit(made, client, content)
+    for name in ("a%0d%0aX-Evil:1", "a%00b", "%0a"):
+        reply = get(client, f"/api/v1/submitted/1/{name}")
+        assert (reply.status_code, reply.data) == (200, content)
+        assert "X-Evil" not in reply.headers
+
+
 def test_the_newest_submission_comes_first_and_in_parts(build: Build) -> None:
     made = build()
     for n in range(3):
@@ -599,7 +609,11 @@ def test_no_field_of_any_kind_upsets_the_server(build: Build, method: str) -> No
                 assert reply.status_code < 500
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"7", b"\xff\xfe", b'"x"', b"[" * 20_000, b'{"page":NaN}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"7", b"\xff\xfe", b'"x"', b"[" * 20_000, b'{"a":' * 10_000, b'{"page":NaN}'],
+    ids=lambda body: repr(body[:12]),
+)
 def test_no_body_upsets_the_server(build: Build, body: bytes) -> None:
     client = build().client("alice")
     for method in METHODS:

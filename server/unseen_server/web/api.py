@@ -510,5 +510,5 @@ def _body(kind: type[T], advice: Sentence) -> T:
         raise BadRequest(reason=say("The body is too long. {advice}", advice=advice))
     try:
         return msgspec.json.decode(request.get_data(), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(reason=say("The body cannot be read: {error}. {advice}", error=error, advice=advice)) from None

@@ -26,7 +26,7 @@ def body(kind: type[T]) -> T:
         raise BadRequest(reason=say("The request is longer than any that makes sense here."))
     try:
         return msgspec.json.decode(request.get_data() or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise BadRequest(reason=say("The request cannot be read: {error}.", error=error)) from None
 
 

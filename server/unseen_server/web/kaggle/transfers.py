@@ -7,8 +7,8 @@ from functools import partial
 
 from flask import Blueprint, Response, request, send_file
 
+from unseen_server.services import names, uploads
 from unseen_server.services import submissions as own
-from unseen_server.services import uploads
 from unseen_server.services.public_files import KeptFile
 from unseen_server.web.context import now, parts, signed_in
 from unseen_server.web.kaggle import answers
@@ -37,7 +37,7 @@ def submission(ref: str, name: str) -> Response:
     response = send_file(
         io.BytesIO(uploaded.content),
         mimetype="application/octet-stream",
-        download_name=name,
+        download_name=names.without_controls(name) or f"{number}.csv",
         as_attachment=True,
         etag=described.sha256,
         last_modified=described.submitted_at,
