@@ -132,6 +132,7 @@ def login(url: str | None, token_stdin: bool, paste: bool, no_browser: bool, qui
     from unseen import credentials, kept
     from unseen.client import Client
     from unseen.errors import NotLoggedIn
+    from unseen.words import plain
 
     address = credentials.clean_url(url or os.environ.get("UNSEEN_URL") or credentials.saved_url() or ask_for_url())
     if not credentials.is_private(address):
@@ -150,7 +151,7 @@ def login(url: str | None, token_stdin: bool, paste: bool, no_browser: bool, qui
         raise NotLoggedIn(f"{address} does not accept this token. Make a new one at {address}/account") from None
     path = credentials.save(address, token)
     if not quiet:
-        say(f"Logged in to {address} as {account.username}. The token is kept in {path}")
+        say(f"Logged in to {address} as {plain(account.username)}. The token is kept in {path}")
 
 
 def ask_for_url() -> str:

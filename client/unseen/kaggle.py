@@ -8,6 +8,7 @@ its table of servers changed in memory, which checks the certificate as always a
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from unseen.credentials import Credentials, is_private, setting
 from unseen.errors import UnseenError
+from unseen.words import plain
 
 HOW_TO_INSTALL = "pip install --upgrade kaggle six"
 OWN_SECRETS = ("access_token", "access_token.txt", "credentials.json")  # of kaggle.com, below ~/.kaggle
@@ -26,6 +28,7 @@ FUNCTIONS = {
     "powershell": "function kaggle { unseen kaggle @args }",
 }
 SHELLS = tuple(FUNCTIONS)
+QUOTES_OF_POWERSHELL = "['\u2018-\u201b]"  # typographic ones end its strings as well
 
 
 def variables_suffice(url: str) -> bool:
@@ -46,7 +49,7 @@ def _meant(found: Credentials, username: str) -> dict[str, str]:
         "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
         "KAGGLE_API_ENDPOINT": found.url,
         "KAGGLE_API_TOKEN": found.token,
-        "KAGGLE_USERNAME": username,
+        "KAGGLE_USERNAME": plain(username),
         "KAGGLE_KEY": found.token,
         **({"KAGGLE_COMPETITION": chosen} if chosen else {}),
     }
@@ -62,7 +65,7 @@ def _export(name: str, value: str, shell: str) -> str:
         escaped = value.replace("\\", "\\\\").replace("'", "\\'")
         return f"set -gx {name} '{escaped}'"
     if shell == "powershell":
-        doubled = value.replace("'", "''")
+        doubled = re.sub(QUOTES_OF_POWERSHELL, r"\g<0>\g<0>", value)
         return f"$env:{name} = '{doubled}'"
     return f"export {name}={shlex.quote(value)}"
 

@@ -68,6 +68,13 @@ def confirmed(faults):
     ]
 
 
+def test_no_name_that_a_server_tells_is_obeyed_by_the_terminal(faulty, faults, confirmed, pauses, capsys):
+    hostile = faults.answer({**ACCOUNT, "username": "al\x1b[2Jice"})
+    faulty.replies = [faults.answer(CODE), confirmed[0], hostile, confirmed[2]]
+    assert cli.run(["login", faulty.url, "--no-browser"]) == 0
+    assert "\x1b" not in capsys.readouterr().err
+
+
 def test_the_code_is_shown_and_the_token_kept(faulty, faults, pending, confirmed, opened, pauses, capsys):
     faulty.replies = [faults.answer(CODE), pending, pending, *confirmed]
     assert cli.run(["login", faulty.url]) == 0

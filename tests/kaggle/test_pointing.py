@@ -89,6 +89,12 @@ def test_values_are_quoted_for_each_shell() -> None:
     assert in_bash(kaggle.exports({"A": AWKWARD}, "bash"), "A") == AWKWARD
     assert kaggle.exports({"A": "it's \\"}, "fish") == r"set -gx A 'it\'s \\'"
     assert kaggle.exports({"A": "it's $x"}, "powershell") == "$env:A = 'it''s $x'"
+    assert kaggle.exports({"A": "\u2019; x \u2018"}, "powershell") == "$env:A = '\u2019\u2019; x \u2018\u2018'"
+
+
+def test_no_user_name_that_a_server_tells_is_obeyed_by_a_terminal() -> None:
+    told = kaggle.variables(Credentials("http://127.0.0.1:8000", "unseen_secret"), "al\x1b]0;x\x07\0ice")
+    assert told["KAGGLE_USERNAME"].isprintable()
 
 
 @pytest.mark.parametrize("address", ["https://unseen.example.edu", "http://127.0.0.1:9/unseen"])
