@@ -69,7 +69,7 @@ def confirmed(faults):
 
 
 def test_no_name_that_a_server_tells_is_obeyed_by_the_terminal(faulty, faults, confirmed, pauses, capsys):
-    hostile = faults.answer({**ACCOUNT, "username": "al\x1b[2Jice"})
+    hostile = faults.answer({**ACCOUNT, "username": "al\x07\u202eice"})
     faulty.replies = [faults.answer(CODE), confirmed[0], hostile, confirmed[2]]
     assert cli.run(["login", faulty.url, "--no-browser"]) == 0
     assert "\x1b" not in capsys.readouterr().err
