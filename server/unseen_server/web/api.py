@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any, TypeVar
 
 import msgspec
-from flask import Blueprint, Response, current_app, request, send_file
+from flask import Blueprint, Response, current_app, request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -42,7 +42,7 @@ from unseen_server.services.submit import check, submit
 from unseen_server.web import addresses, boards, languages, openapi, reference, wire
 from unseen_server.web import meter as overfitting
 from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
-from unseen_server.web.replies import bytes_reply, csv_reply, download_reply, json_reply
+from unseen_server.web.replies import bytes_reply, csv_reply, download_reply, file_reply, json_reply
 from unseen_server.web.signin import address
 from unseen_server.web.wire import LARGEST_NUMBER, LINKS, LISTED, LISTED_AT_MOST, Choice, Launch
 
@@ -188,18 +188,7 @@ def file(slug: str, name: str) -> Response:
     kept = public_files.on_disk(
         parts().db, slug=slug, name=name, principal=signed_in(), now=now(), folder=parts().downloads
     )
-    response = send_file(
-        kept.path,
-        download_name=kept.name,
-        as_attachment=True,
-        etag=kept.sha256,
-        last_modified=kept.modified_at,
-        conditional=True,
-        max_age=0,
-    )
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Authorization, Cookie"
-    return response
+    return file_reply(kept)
 
 
 @blueprint.get("/competitions/<slug>/starter")

@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from flask import Response
+from flask import Response, send_file
 
 from unseen_server.core.sentences import Sentence
+from unseen_server.services.public_files import KeptFile
 from unseen_server.web.languages import tell
 
 VARY = "Authorization, Cookie, Accept-Language"
@@ -50,6 +51,27 @@ def download_reply(content: str | bytes | Iterable[bytes], mimetype: str, file_n
     response = Response(content, mimetype=mimetype)
     response.headers.set("Content-Disposition", "attachment", filename=file_name)
     response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def file_reply(kept: KeptFile) -> Response:
+    """A public file, whole or in parts; whoever has it may ask whether it has changed."""
+    response = send_file(
+        kept.path,
+        download_name=kept.name,
+        as_attachment=True,
+        etag=kept.sha256,
+        last_modified=kept.modified_at,
+        conditional=True,
+        max_age=0,
+    )
+    return to_be_asked_again(response)
+
+
+def to_be_asked_again(response: Response) -> Response:
+    """Kept by one person's browser or program alone, and never used without asking whether it has changed."""
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Authorization, Cookie"
     return response
 
 

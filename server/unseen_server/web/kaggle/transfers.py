@@ -9,23 +9,22 @@ from flask import Blueprint, Response, request, send_file
 
 from unseen_server.services import names, uploads
 from unseen_server.services import submissions as own
-from unseen_server.services.public_files import KeptFile
 from unseen_server.web.context import now, parts, signed_in
 from unseen_server.web.kaggle import answers
 from unseen_server.web.kaggle.asked import reference
-from unseen_server.web.replies import json_reply
+from unseen_server.web.replies import file_reply, json_reply, to_be_asked_again
 
 blueprint = Blueprint("transfers", __name__)
 
 
 @blueprint.get("/files/<slug>/<name>")
 def file(slug: str, name: str) -> Response:
-    return _sent(answers.file(slug, name))
+    return file_reply(answers.file(slug, name))
 
 
 @blueprint.get("/all-files/<slug>.zip")
 def all_files(slug: str) -> Response:
-    return _sent(answers.all_files(slug))
+    return file_reply(answers.all_files(slug))
 
 
 @blueprint.get("/submitted/<ref>/<name>")
@@ -43,7 +42,7 @@ def submission(ref: str, name: str) -> Response:
         last_modified=described.submitted_at,
         conditional=True,
     )
-    return _private(response)
+    return to_be_asked_again(response)
 
 
 @blueprint.put("/uploads/<token>")
@@ -52,22 +51,3 @@ def upload(token: str) -> Response:
     size, read = request.content_length or 0, partial(request.get_data, cache=False)
     uploads.receive(parts().db, parts().keys, token=token, size=size, read=read, now=now())
     return json_reply({}, 201)
-
-
-def _sent(kept: KeptFile) -> Response:
-    response = send_file(
-        kept.path,
-        download_name=kept.name,
-        as_attachment=True,
-        etag=kept.sha256,
-        last_modified=kept.modified_at,
-        conditional=True,
-        max_age=0,
-    )
-    return _private(response)
-
-
-def _private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Authorization"
-    return response
