@@ -27,7 +27,6 @@ FUNCTIONS = {
     "fish": "function kaggle; unseen kaggle $argv; end",
     "powershell": "function kaggle { unseen kaggle @args }",
 }
-SHELLS = tuple(FUNCTIONS)
 QUOTES_OF_POWERSHELL = "['\u2018-\u201b]"  # typographic ones end its strings as well
 
 

@@ -44,7 +44,7 @@ from unseen_server.web import meter as overfitting
 from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
 from unseen_server.web.replies import bytes_reply, csv_reply, download_reply, file_reply, json_reply
 from unseen_server.web.signin import address
-from unseen_server.web.wire import LARGEST_NUMBER, LINKS, LISTED, LISTED_AT_MOST, Choice, Launch
+from unseen_server.web.wire import LARGEST_NUMBER, LINKS, LISTED, LISTED_AT_MOST, LONGEST_JSON, Choice, Launch
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 
@@ -55,7 +55,6 @@ STARTERS = {
     "py": (starters.script, "text/x-python"),
 }
 
-LONGEST_JSON = 64 * 1024  # bytes
 EXTENSION_EXAMPLE = '{"username": "alice", "until": "2026-12-08 23:59", "reason": "ill for a week"}'
 
 

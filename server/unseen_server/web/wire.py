@@ -20,6 +20,7 @@ from unseen_server.services.submit import LONGEST_IDEMPOTENCY_KEY, LONGEST_MESSA
 LISTED = 200
 LISTED_AT_MOST = 100_000
 LINKS = 10_000
+LONGEST_JSON = 64 * 1024  # bytes
 LARGEST_NUMBER = 2**31 - 1  # of anything that is counted in the database
 
 Contents = Annotated[str, Meta(extra_json_schema={"format": "binary", "contentMediaType": "application/octet-stream"})]

@@ -12,10 +12,7 @@ from flask import request
 
 from unseen_server.core.errors import BadRequest, NotFound
 from unseen_server.core.sentences import Sentence, say
-from unseen_server.web.wire import LISTED, LISTED_AT_MOST
-
-LONGEST_JSON = 64 * 1024  # bytes
-LARGEST_NUMBER = 2**31 - 1
+from unseen_server.web.wire import LARGEST_NUMBER, LISTED, LISTED_AT_MOST, LONGEST_JSON
 
 T = TypeVar("T")
 
