@@ -137,7 +137,7 @@ def login(url: str | None, token_stdin: bool, paste: bool, no_browser: bool, qui
     address = credentials.clean_url(url or os.environ.get("UNSEEN_URL") or credentials.saved_url() or ask_for_url())
     if not credentials.is_private(address):
         say("This address is http://, so your token and your files travel unencrypted.")
-    token = token_at_hand(token_stdin)
+    token = token_at_hand(token_stdin, paste)
     if token is None and not paste:
         token = token_by_browser(address, not no_browser, quiet)
     if token is None:
@@ -160,11 +160,11 @@ def ask_for_url() -> str:
     return str(click.prompt("Address of the server", err=True))
 
 
-def token_at_hand(standard_input: bool) -> str | None:
-    """The token that was brought along; None where a person can be asked for it."""
+def token_at_hand(standard_input: bool, asking: bool) -> str | None:
+    """The token that was brought along; None where a person can be asked for it, or wants to be."""
     if standard_input:
         return sys.stdin.readline()
-    if token := os.environ.get("UNSEEN_TOKEN"):
+    if not asking and (token := os.environ.get("UNSEEN_TOKEN")):
         return token
     if not sys.stdin.isatty():
         raise click.UsageError("Where is the token? Use --token-stdin or UNSEEN_TOKEN when there is no terminal.")

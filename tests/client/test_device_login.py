@@ -175,6 +175,14 @@ def test_pasting_asks_for_no_code(faulty, faults, opened, pauses, monkeypatch):
     assert faulty.seen[0].path == "/api/whoami"
 
 
+def test_pasting_is_asked_for_even_where_the_environment_has_a_token(faulty, faults, opened, pauses, monkeypatch):
+    monkeypatch.setenv("UNSEEN_TOKEN", "unseen_given")
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: "unseen_pasted")
+    faulty.replies = [faults.answer(ACCOUNT), faults.answer({"keys": []})]
+    assert cli.run(["login", faulty.url, "--paste"]) == 0
+    assert faulty.seen[0].headers["Authorization"] == "Bearer unseen_pasted"
+
+
 def test_a_token_in_the_environment_asks_for_no_code(faulty, faults, opened, pauses, monkeypatch):
     monkeypatch.setenv("UNSEEN_TOKEN", "unseen_given")
     faulty.replies = [faults.answer(ACCOUNT), faults.answer({"keys": []})]
