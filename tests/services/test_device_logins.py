@@ -29,8 +29,8 @@ def begun(made: Installation, device: str = "laptop", address: str = "192.0.2.7"
     return device_logins.begin(made.db, device=device, address=address, now=made.now)
 
 
-def answered(made: Installation, code: str, who: str = "alice", allow: bool = True) -> device_logins.Asked:
-    return device_logins.answer(made.db, code, allow=allow, principal=made.principal(who), now=made.now)
+def answered(made: Installation, code: str, who: str = "alice", allow: bool = True) -> None:
+    device_logins.answer(made.db, code, allow=allow, principal=made.principal(who), now=made.now)
 
 
 def shown(made: Installation, code: str, who: str = "alice") -> device_logins.Asked:

@@ -159,10 +159,11 @@ def _name_of(device: str) -> str:
 
 def asked_with(db: Database, typed: str, *, principal: Principal, now: datetime) -> Asked:
     """The program behind a code, which is still waiting. Wrong codes are counted by the person who types them."""
-    return _asked(_waiting(db, typed, principal, now), now)
+    login = _waiting(db, typed, principal, now)
+    return Asked(login.user_code, login.device, login.address, login.created_at, now + TOKEN_LASTS)
 
 
-def answer(db: Database, typed: str, *, allow: bool, principal: Principal, now: datetime) -> Asked:
+def answer(db: Database, typed: str, *, allow: bool, principal: Principal, now: datetime) -> None:
     """Let the program behind a code act for this person, or refuse it; the first answer stands."""
     login = _waiting(db, typed, principal, now)
     unanswered = update(DeviceLogin).where(DeviceLogin.id == login.id, DeviceLogin.answer.is_(None))
@@ -170,7 +171,6 @@ def answer(db: Database, typed: str, *, allow: bool, principal: Principal, now: 
     with db.write() as session:
         if not _changes_one(session, unanswered.values(answer=said, user_id=principal.user_id)):
             raise UnknownDeviceCode()
-    return _asked(login, now)
 
 
 def canonical(typed: str) -> str | None:
@@ -191,10 +191,6 @@ def _waiting(db: Database, typed: str, principal: Principal, now: datetime) -> D
         attempts.count_alone(db, limits, now)
         raise UnknownDeviceCode()
     return login
-
-
-def _asked(login: DeviceLogin, now: datetime) -> Asked:
-    return Asked(login.user_code, login.device, login.address, login.created_at, now + TOKEN_LASTS)
 
 
 def _changes_one(session: Session, statement: Update) -> bool:
