@@ -31,6 +31,8 @@ COMMANDS = {
     "meter": "meter",
     "grades": "grades",
     "archive": "archive",
+    "backup": "backup",
+    "restore": "backup",
     "demo": "demo",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import click
 
@@ -13,7 +14,7 @@ from unseen_server.config import Config
 from unseen_server.core.errors import Conflict
 from unseen_server.db import migrate
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, names, passwords
+from unseen_server.services import accounts, backups, names, passwords
 from unseen_server.services.doctor import examine
 from unseen_server.services.principals import SERVER
 
@@ -49,13 +50,15 @@ def init(admin: str, password_stdin: bool, style: str) -> None:
 
 @click.command()
 def upgrade() -> None:
-    """Bring the database to this version's schema; on SQLite a copy is kept first."""
+    """Bring the database to this version's schema; a backup is kept in the home first."""
+    config = Config.from_environment()
     with installed() as (db, before):
         if before == migrate.newest():
             note("The database is up to date.")
             return
-        if db.file is not None:
-            note(f"Kept a copy: {migrate.copy_of_sqlite(db.file, before)}")
+        kept = config.home / f"before-upgrade-from-{before}-{now():%Y%m%dT%H%M%S}.zip"
+        backups.back_up(config, db, kept, schema=before, now=now())
+        note(f"Kept a backup: {kept}")
         migrate.upgrade(db)
         note(f"Upgraded the database from {before} to {migrate.newest()}.")
 
@@ -76,12 +79,20 @@ def serve(host: str | None, port: int | None, processes: int, threads: int) -> N
 
 
 @click.command()
+@click.option("--backup", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Look over this file.")
 @format_option
-def doctor(style: str) -> None:
-    """Look the installation over: database, schema, standings, disk, secrets; exits with 1 where something is wrong."""
+def doctor(backup: Path | None, style: str) -> None:
+    """Look the installation over: database, schema, standings, disk, secrets; exits with 1 where something is wrong.
+
+    A backup is restored into a database for the moment and looked over there.
+    """
     config = Config.from_environment()
-    with database() as db:
-        found = examine(config, db)
+    if backup:
+        with backups.restored_for_a_look(backup) as (there, db):
+            found = examine(there, db)
+    else:
+        with database() as db:
+            found = examine(config, db)
     answer(style, found, table(("", "what", "found"), [("ok" if f.ok else "BAD", f.what, f.found) for f in found]))
     if not all(finding.ok for finding in found):
         sys.exit(1)

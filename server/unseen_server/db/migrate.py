@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.orm import Session
 
 from unseen_server import resources
 from unseen_server.db.session import Database
@@ -17,7 +14,12 @@ from unseen_server.db.session import Database
 
 def upgrade(db: Database, revision: str = "head") -> None:
     with db.write() as session:
-        command.upgrade(_config(session.connection()), revision)
+        upgrade_within(session, revision)
+
+
+def upgrade_within(session: Session, revision: str) -> None:
+    """As part of a transaction that does more."""
+    command.upgrade(_config(session.connection()), revision)
 
 
 def downgrade(db: Database, revision: str) -> None:
@@ -31,16 +33,17 @@ def current(db: Database) -> str | None:
         return MigrationContext.configure(session.connection()).get_current_revision()
 
 
-def copy_of_sqlite(original: Path, revision: str) -> Path:
-    """A consistent copy of an SQLite database beside it, named after its schema."""
-    copy = original.with_name(f"{original.name}.before-upgrade-from-{revision}")
-    with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-    return copy
-
-
 def newest() -> str:
-    return ScriptDirectory.from_config(_config(None)).get_current_head() or ""
+    return _scripts().get_current_head() or ""
+
+
+def known() -> set[str]:
+    """Every schema that this version can bring to the newest."""
+    return {script.revision for script in _scripts().walk_revisions()}
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(None))
 
 
 def _config(connection: object) -> Config:
