@@ -153,7 +153,7 @@ def _state(session: Session, competition: Competition) -> tuple[Any, ...]:
         competition.board_version,
         competition.key_version,
         competition.release,
-        found[1] if found else 0,
+        found.head if found else None,
         tuple(queries.submissions.selected_of_competition(session, competition.id)),
     )
 

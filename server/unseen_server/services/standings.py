@@ -194,14 +194,16 @@ def matching(order: Order, known: Mapping[int, str], text: str) -> list[Place]:
 
 
 def stamp(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> str:
-    """A short text that changes whenever a board of this competition does, and only then."""
+    """A short text that changes whenever a board of this competition does, and with its phase.
+
+    Only submissions that are late change it in vain.
+    """
     with db.read() as session:
-        state = queries.boards.board_state(session, slug) if names.SLUG.fullmatch(slug) else None
-        if state is None or not competitions.is_open_to_all(state[0], now):
+        state: Any = queries.boards.board_state(session, slug) if names.SLUG.fullmatch(slug) else None
+        if state is None or not competitions.is_open_to_all(state, now):
             competitions.visible(session, slug, principal, now)  # refused, but for staff
         assert state is not None  # noqa: S101 - or it would not be visible
-        competition, counted = state
-        return f"{competitions.phase_of(competition, now)}-{competition.board_version}-{counted}"
+        return f"{competitions.phase_of(state, now)}-{state.board_version}-{state.head}"
 
 
 def own_team(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> int | None:

@@ -8,9 +8,10 @@ from datetime import date, datetime
 from typing import Any, TypeVarTuple
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, load_only
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from unseen_server.db.models import (
+    Chain,
     Competition,
     PrivateScore,
     PrivateStanding,
@@ -193,54 +194,42 @@ def private_board(session: Session, competition_id: int) -> Sequence[Row[Private
 
 def teams_ahead(session: Session, competition_id: int, direction: str, score: float, submission_id: int) -> int:
     """How many ranked teams stand before this score, reached by this submission."""
-    better = Standing.score < score if direction == "lower" else Standing.score > score
-    earlier = and_(Standing.score == score, Standing.submission_id < submission_id)
-    return (
-        session.scalar(
-            select(func.count()).where(
-                Standing.competition_id == competition_id,
-                Standing.ranked.is_(True),
-                _is_a_number(Standing.score),
-                or_(better, earlier),
-            )
-        )
-        or 0
-    )
+    place = {"competition_id": competition_id, "score": score, "submission_id": submission_id}
+    return session.scalar(_AHEAD[direction], place) or 0
 
 
 def ranked_teams(session: Session, competition_id: int) -> int:
-    return (
-        session.scalar(
-            select(func.count()).where(
-                Standing.competition_id == competition_id, Standing.ranked.is_(True), _is_a_number(Standing.score)
-            )
-        )
-        or 0
-    )
+    return session.scalar(_RANKED, {"competition_id": competition_id}) or 0
 
 
-def board_state(session: Session, slug: str) -> Row[Competition, int] | None:
-    """What says whether a board may be seen and whether it has changed: times and version, and all entries counted."""
+# Both asked by every file, and therefore made once.
+_RANKED = select(func.count()).where(
+    Standing.competition_id == bindparam("competition_id"), Standing.ranked.is_(True), _is_a_number(Standing.score)
+)
+_EARLIER = and_(Standing.score == bindparam("score"), Standing.submission_id < bindparam("submission_id"))
+_AHEAD = {
+    "lower": _RANKED.where(or_(Standing.score < bindparam("score"), _EARLIER)),
+    "higher": _RANKED.where(or_(Standing.score > bindparam("score"), _EARLIER)),
+}
+
+
+def board_state(session: Session, slug: str) -> Row[*tuple[Any, ...]] | None:
+    """What says whether a board may be seen and whether it has changed: the competition's times, whether it was
+    removed, the version of all but submissions, and the end of the chain, which every submission moves on."""
     return session.execute(_BOARD_STATE, {"slug": slug}).one_or_none()
 
 
-# Made once, and of the competition's row nothing else is read: it is asked whenever a board asks whether it is still
-# true, and making the question took as long as answering it.
+# Made once, of columns alone: it is asked whenever a board asks whether it is still true, and making the question, or
+# objects of its answer, took longer than answering it.
+_OF_COMPETITIONS = Competition.__table__.c
+_TIMES = ("time_zone", "launched_at", "starts_at", "deadline", "closed_at", "revealed_at", "late_submissions")
 _BOARD_STATE = (
     select(
-        Competition,
-        select(func.coalesce(func.sum(Standing.entries), 0))
-        .where(Standing.competition_id == Competition.id)
-        .scalar_subquery(),
+        *(_OF_COMPETITIONS[name] for name in (*_TIMES, "removed_at", "board_version")),
+        Chain.__table__.c.head,
     )
-    .options(
-        load_only(
-            *(Competition.time_zone, Competition.launched_at, Competition.starts_at, Competition.deadline),
-            *(Competition.closed_at, Competition.revealed_at, Competition.late_submissions),
-            *(Competition.removed_at, Competition.board_version),
-        )
-    )
-    .where(Competition.slug == bindparam("slug"))
+    .outerjoin_from(Competition.__table__, Chain.__table__)
+    .where(_OF_COMPETITIONS.slug == bindparam("slug"))
 )
 
 
