@@ -123,9 +123,8 @@ def judged_at(competition: Competition, begun_at: datetime) -> datetime:
 def visible(session: Session, slug: str, principal: Principal | None, now: datetime) -> Competition:
     """The competition, if this visitor may look at its pages and boards: everybody may, once it has started."""
     # PostgreSQL cannot even be asked for a text with a NUL in it.
-    found = queries.competitions.competition_with_course(session, slug) if names.SLUG.fullmatch(slug) else None
-    if found is not None:
-        competition, _ = found
+    competition = queries.competitions.competition_called(session, slug) if names.SLUG.fullmatch(slug) else None
+    if competition is not None:
         staff = principal is not None and principal.is_staff_of(competition.course_id)
         if staff or is_open_to_all(competition, now):
             return competition

@@ -45,7 +45,7 @@ def create(
     with db.write() as session:
         home = courses.meant(session, course, principal, now)
         principal.need_instructor(home)
-        if queries.competitions.competition_with_course(session, settings.slug):
+        if queries.competitions.competition_called(session, settings.slug):
             raise Conflict(
                 reason=say(
                     "There is already a competition at the address “{slug}”. Choose another slug.", slug=settings.slug

@@ -132,20 +132,16 @@ def submit(
     """
     principal.need_scope("submit")
     upload = _tidied(upload)
-    competition, team_id = _admitted(db, slug, principal, received_at)
     while True:
-        with db.read() as session:
-            answer = _first_answer(session, competition, principal, upload)
-            if answer:
-                return answer
-            _refuse_whatever_file(session, competition, team_id, principal, received_at)
+        competition, team_id, answer = _admitted(db, slug, principal, received_at, upload)
+        if answer:
+            return answer
         judged = _judged(db, keys.of(competition), competition, team_id, principal, upload, received_at)
         if signer:
             receipts.publish(db, signer, received_at)
         with db.write() as session:
             competition, team = _locked(session, competition.id, principal)
             if not judged.still_holds(session, competition, team):
-                team_id = team.id
                 continue  # judge again
             return _first_answer(session, competition, principal, upload) or _entered(
                 session, competition, team, principal, upload, judged, received_at, signer
@@ -169,9 +165,7 @@ def admissible(db: Database, *, slug: str, principal: Principal, now: datetime) 
     Early advice for who uploads in two steps: nothing is held or counted, and `submit` asks all of it again.
     """
     principal.need_scope("submit")
-    competition, team_id = _admitted(db, slug, principal, now)
-    with db.read() as session:
-        _refuse_whatever_file(session, competition, team_id, principal, now)
+    competition, _, _ = _admitted(db, slug, principal, now)
     return competition
 
 
@@ -215,14 +209,23 @@ def _tidied(upload: Upload) -> Upload:
     )
 
 
-def _admitted(db: Database, slug: str, principal: Principal, now: datetime) -> tuple[Competition, int]:
-    """The competition and the person's team, made on the spot for whoever is enrolled and comes first."""
-    with db.read() as session:
-        competition = competitions.open_to(session, slug, principal, now)
-        team = queries.teams.team_of(session, competition.id, principal.user_id)
-    if team is None:
-        team = teams.team_of_one(db, competition, principal, now)
-    return competition, team.id
+def _admitted(
+    db: Database, slug: str, principal: Principal, now: datetime, upload: Upload | None = None
+) -> tuple[Competition, int, Answer | None]:
+    """The competition and the person's team, made on the spot for whoever is enrolled and comes first.
+
+    With the answer that this very upload already got, if it did; else refused where any file would be.
+    """
+    while True:
+        with db.read() as session:
+            competition = competitions.open_to(session, slug, principal, now)
+            team_id = queries.teams.team_id_of(session, competition.id, principal.user_id)
+            if team_id is not None:
+                answer = _first_answer(session, competition, principal, upload) if upload else None
+                if answer is None:
+                    _refuse_whatever_file(session, competition, team_id, principal, now)
+                return competition, team_id, answer
+        teams.team_of_one(db, competition, principal, now)
 
 
 def _read(
@@ -244,9 +247,9 @@ def _read(
 def _refuse_whatever_file(
     session: Session, competition: Competition, team_id: int, principal: Principal, received_at: datetime
 ) -> None:
-    own_deadline = teams.own_deadline(session, competition, team_id)
-    schedule.admit(competitions.timetable(competition, own_deadline), received_at)
-    _refuse_over_quota(session, competition, team_id, received_at)
+    allowance = teams.allowance(session, competition, team_id, received_at)
+    schedule.admit(competitions.timetable(competition, allowance.deadline), received_at)
+    _refuse_over_quota(competition, allowance, received_at)
     _refuse_flood(session, competition, principal, received_at)
 
 
@@ -264,11 +267,7 @@ def _first_answer(session: Session, competition: Competition, principal: Princip
     return Answer(msgspec.convert(earlier.receipt, Receipt), replayed=True)
 
 
-def _refuse_over_quota(
-    session: Session, competition: Competition, team_id: int, received_at: datetime
-) -> limits.Allowance:
-    """What the team may still submit; refused where that is nothing."""
-    allowance = teams.allowance(session, competition, team_id, received_at)
+def _refuse_over_quota(competition: Competition, allowance: limits.Allowance, received_at: datetime) -> None:
     if allowance.left_total == 0:
         raise TotalLimitReached(total_limit=allowance.total_limit, resets_at=None, retry_after=None)
     if allowance.left_today == 0:
@@ -280,7 +279,6 @@ def _refuse_over_quota(
             resets_at=allowance.resets_at,
             retry_after=seconds,
         )
-    return allowance
 
 
 def _refuse_flood(session: Session, competition: Competition, principal: Principal, now: datetime) -> None:
@@ -324,10 +322,10 @@ def _entered(
     signer: Signer | None,
 ) -> Answer:
     """Admit and count the file now that nobody else can, and write all of it."""
-    own_deadline = teams.own_deadline(session, competition, team.id)
+    allowance = teams.allowance(session, competition, team.id, received_at)
     judged_at = competitions.judged_at(competition, received_at)
-    late = schedule.admit(competitions.timetable(competition, own_deadline), judged_at)
-    allowance = _refuse_over_quota(session, competition, team.id, received_at)
+    late = schedule.admit(competitions.timetable(competition, allowance.deadline), judged_at)
+    _refuse_over_quota(competition, allowance, received_at)
     submission = Submission(
         competition_id=competition.id,
         team_id=team.id,

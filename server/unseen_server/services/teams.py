@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
+from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from unseen_server.core import limits, metrics
 from unseen_server.core.errors import Busy
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Extension, Standing, Team, TeamMember
+from unseen_server.db.models import Competition, Standing, Team, TeamMember
 from unseen_server.db.session import Database
 from unseen_server.services import names
 from unseen_server.services.principals import Principal
@@ -60,7 +61,7 @@ def own_deadline(
     return _latest(competition, queries.extensions.live_extensions(session, competition.id, team_id, user_id))
 
 
-def _latest(competition: Competition, granted: Sequence[Extension]) -> datetime:
+def _latest(competition: Competition, granted: Sequence[Row[datetime | None, int, date | None]]) -> datetime:
     return max([competition.deadline, *(extension.until for extension in granted if extension.until)])
 
 
@@ -74,12 +75,13 @@ def allowance(
     day = limits.quota_day(now, competition.time_zone)
     granted = queries.extensions.live_extensions(session, competition.id, team_id, user_id)
     deadline = _latest(competition, granted)
+    used_today, used_total = queries.submissions.used(session, competition.id, team_id, day) if team_id else (0, 0)
     return limits.allowance(
         now,
         competition.time_zone,
         daily_limit=competition.daily_limit,
-        used_today=queries.submissions.used_slots(session, team_id, day) if team_id else 0,
-        used_total=queries.submissions.used_in_total(session, team_id) if team_id else 0,
+        used_today=used_today,
+        used_total=used_total,
         total_limit=competition.total_limit,
         deadline=deadline,
         extended=deadline > competition.deadline,

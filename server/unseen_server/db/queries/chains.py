@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, func, select, true
+from sqlalchemy import Row, bindparam, func, select, true
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import AnswerKeyVersion, Chain, ReceiptKey, RemovedLink, Submission
@@ -13,12 +13,15 @@ from unseen_server.db.models import AnswerKeyVersion, Chain, ReceiptKey, Removed
 
 def locked_chain(session: Session, competition_id: int) -> Chain:
     """The row, held until the transaction ends: nobody else adds a submission meanwhile."""
-    return session.scalars(
-        select(Chain)
-        .where(Chain.competition_id == competition_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    return session.scalars(_LOCKED, {"competition_id": competition_id}).one()
+
+
+_LOCKED = (
+    select(Chain)
+    .where(Chain.competition_id == bindparam("competition_id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 
 
 def head(session: Session, competition_id: int) -> str:

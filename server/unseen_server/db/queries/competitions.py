@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import Row, and_, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from unseen_server.db.models import (
@@ -27,8 +27,12 @@ from unseen_server.db.models import (
 )
 
 
-def competition_with_course(session: Session, slug: str) -> Row[Competition, Course] | None:
-    return session.execute(select(Competition, Course).join(Course).where(Competition.slug == slug)).one_or_none()
+def competition_called(session: Session, slug: str) -> Competition | None:
+    return session.scalar(_CALLED, {"slug": slug})
+
+
+# This one and those below that are made once are asked by every file: making a question takes longer than asking it.
+_CALLED = select(Competition).where(Competition.slug == bindparam("slug"))
 
 
 def competitions_with_courses(session: Session) -> Sequence[Row[Competition, Course]]:
@@ -39,12 +43,16 @@ def competitions_with_courses(session: Session) -> Sequence[Row[Competition, Cou
 
 def locked_competition(session: Session, competition_id: int, *, exclusively: bool) -> Competition:
     """The row, held still until the transaction ends; submissions share it, a reveal has it alone."""
-    return session.scalars(
-        select(Competition)
-        .where(Competition.id == competition_id)
-        .with_for_update(read=not exclusively)
-        .execution_options(populate_existing=True)
-    ).one()
+    return session.scalars(_LOCKED[exclusively], {"id": competition_id}).one()
+
+
+_LOCKED = {
+    exclusively: select(Competition)
+    .where(Competition.id == bindparam("id"))
+    .with_for_update(read=not exclusively)
+    .execution_options(populate_existing=True)
+    for exclusively in (True, False)
+}
 
 
 def answer_key(session: Session, competition_id: int, version: int) -> AnswerKeyVersion:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import (
@@ -18,16 +18,22 @@ from unseen_server.db.models import (
 
 def live_extensions(
     session: Session, competition_id: int, team_id: int | None, user_id: int | None
-) -> Sequence[Extension]:
-    """What the members of a team were granted and not refused again since; and a person who has no team yet."""
-    members = select(TeamMember.user_id).where(TeamMember.team_id == team_id)
-    return session.scalars(
-        select(Extension).where(
-            Extension.competition_id == competition_id,
-            Extension.withdrawn_at.is_(None),
-            or_(Extension.user_id.in_(members), Extension.user_id == user_id),
-        )
-    ).all()
+) -> Sequence[Row[datetime | None, int, date | None]]:
+    """What the members of a team were granted and not refused again since; and a person who has no team yet.
+
+    Each with its deadline, its submissions more, and the quota day that they are for.
+    """
+    return session.execute(_LIVE, {"competition_id": competition_id, "team_id": team_id, "user_id": user_id}).all()
+
+
+_LIVE = select(Extension.until, Extension.extra, Extension.quota_day).where(
+    Extension.competition_id == bindparam("competition_id"),
+    Extension.withdrawn_at.is_(None),
+    or_(
+        Extension.user_id.in_(select(TeamMember.user_id).where(TeamMember.team_id == bindparam("team_id"))),
+        Extension.user_id == bindparam("user_id"),
+    ),
+)
 
 
 def extensions_of(session: Session, competition_id: int) -> Sequence[Row[Extension, User]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Row, and_, func, select, true
+from sqlalchemy import Row, and_, bindparam, func, select, true
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import (
@@ -22,14 +23,32 @@ from unseen_server.db.models import (
 )
 
 
-def submission_with_key(session: Session, competition_id: int, user_id: int, key: str) -> Submission | None:
-    return session.scalar(
-        select(Submission).where(
-            Submission.competition_id == competition_id,
-            Submission.user_id == user_id,
-            Submission.idempotency_key == key,
-        )
-    )
+def submission_with_key(
+    session: Session, competition_id: int, user_id: int, key: str
+) -> Row[int, str, dict[str, Any] | None] | None:
+    """Its number, the digest of the request that made it, and its receipt."""
+    sent = {"competition_id": competition_id, "user_id": user_id, "key": key}
+    return session.execute(_WITH_KEY, sent).one_or_none()
+
+
+# This one and those below that are made once are asked by every file: making a question takes longer than asking it.
+_WITH_KEY = select(Submission.id, Submission.request_digest, Submission.receipt).where(
+    Submission.competition_id == bindparam("competition_id"),
+    Submission.user_id == bindparam("user_id"),
+    Submission.idempotency_key == bindparam("key"),
+)
+
+
+def used(session: Session, competition_id: int, team_id: int, day: date) -> tuple[int, int]:
+    """How many files a team has submitted on that day, and in all."""
+    today, total = session.execute(_USED, {"competition_id": competition_id, "team_id": team_id, "day": day}).one()
+    return today, total
+
+
+_USED = select(func.count().filter(Submission.quota_day == bindparam("day")), func.count()).where(
+    Submission.competition_id == bindparam("competition_id"),  # with the team and the day in one index
+    Submission.team_id == bindparam("team_id"),
+)
 
 
 def used_slots(session: Session, team_id: int, day: date) -> int:
@@ -108,11 +127,18 @@ def chosen_submissions(session: Session, team_ids: Sequence[int]) -> Sequence[Su
 
 
 def rejections_since(session: Session, competition_id: int, user_id: int, since: datetime) -> Sequence[datetime]:
-    return session.scalars(
-        select(Rejection.at)
-        .where(Rejection.competition_id == competition_id, Rejection.user_id == user_id, Rejection.at > since)
-        .order_by(Rejection.at)
-    ).all()
+    return session.scalars(_REJECTIONS, {"competition_id": competition_id, "user_id": user_id, "since": since}).all()
+
+
+_REJECTIONS = (
+    select(Rejection.at)
+    .where(
+        Rejection.competition_id == bindparam("competition_id"),
+        Rejection.user_id == bindparam("user_id"),
+        Rejection.at > bindparam("since"),
+    )
+    .order_by(Rejection.at)
+)
 
 
 def submissions_of_team(

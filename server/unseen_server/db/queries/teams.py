@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from unseen_server.db.models import (
@@ -25,6 +25,15 @@ def team_of(session: Session, competition_id: int, user_id: int) -> Team | None:
     )
 
 
+def team_id_of(session: Session, competition_id: int, user_id: int) -> int | None:
+    return session.scalar(_TEAM_ID, {"competition_id": competition_id, "user_id": user_id})
+
+
+_TEAM_ID = select(TeamMember.team_id).where(
+    TeamMember.competition_id == bindparam("competition_id"), TeamMember.user_id == bindparam("user_id")
+)
+
+
 def locked_team(session: Session, team_id: int) -> Team:
     """The team's row, held until the transaction ends: its submissions are counted one at a time."""
     return session.scalars(select(Team).where(Team.id == team_id).with_for_update()).one()
@@ -32,12 +41,15 @@ def locked_team(session: Session, team_id: int) -> Team:
 
 def locked_team_of(session: Session, competition_id: int, user_id: int) -> Team:
     """The team the person is in by now, held like `locked_team`; the competition's lock keeps them in it."""
-    return session.scalars(
-        select(Team)
-        .join(TeamMember, TeamMember.team_id == Team.id)
-        .where(TeamMember.competition_id == competition_id, TeamMember.user_id == user_id)
-        .with_for_update(of=Team)
-    ).one()
+    return session.scalars(_LOCKED_TEAM, {"competition_id": competition_id, "user_id": user_id}).one()
+
+
+_LOCKED_TEAM = (
+    select(Team)
+    .join(TeamMember, TeamMember.team_id == Team.id)
+    .where(TeamMember.competition_id == bindparam("competition_id"), TeamMember.user_id == bindparam("user_id"))
+    .with_for_update(of=Team)
+)
 
 
 def team_named(session: Session, competition_id: int, name_key: str) -> Team | None:
