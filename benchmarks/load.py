@@ -32,6 +32,25 @@ class Request:
     content: bytes
     what: str = ""
 
+    def seen(self, reply: Reply) -> None:
+        """What was prepared does not depend on what was answered before."""
+
+
+class Page:
+    """A page as one browser asks for it again and again: whether it has changed since."""
+
+    def __init__(self, path: str, *, cookie: str | None = None, what: str = "") -> None:
+        self.what = what or path
+        self._path, self._cookie = path, cookie
+        self._etag: str | None = None
+
+    @property
+    def content(self) -> bytes:
+        return get(self._path, cookie=self._cookie, etag=self._etag).content
+
+    def seen(self, reply: Reply) -> None:
+        self._etag = reply.headers.get("etag", self._etag)
+
 
 def get(
     path: str, *, token: str | None = None, cookie: str | None = None, etag: str | None = None, what: str = ""
@@ -79,11 +98,16 @@ class Connection:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(self, request: Request, due: float | None = None) -> Reply:
+    async def ask(self, request: Request | Page, due: float | None = None) -> Reply:
         """`due` (time.perf_counter): when it should have been sent; what it waited since counts, too."""
+        reply = await self._reply(request, due)
+        request.seen(reply)
+        return reply
+
+    async def _reply(self, request: Request | Page, due: float | None) -> Reply:
         start = time.perf_counter() if due is None else due
         try:
-            if self._streams is None:
+            if self._streams is None or self._streams[0].at_eof():
                 self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 24)
             reader, writer = self._streams
             writer.write(request.content)
@@ -149,13 +173,13 @@ def for_seconds(seconds: float, make: Callable[[], Request]) -> Iterator[Request
         yield make()
 
 
-def on_time(port: int, timetable: Sequence[tuple[float, Request]]) -> list[Reply]:
-    """Each request so many seconds after the start, whether or not those before it were answered."""
+def on_time(port: int, timetable: Sequence[tuple[float, Request | Page]]) -> list[Reply]:
+    """Each request so many seconds after the start, whether or not those before it were answered; replies in order."""
 
     async def everybody() -> list[Reply]:
         start, idle = time.perf_counter(), list[Connection]()
 
-        async def one(after: float, request: Request) -> Reply:
+        async def one(after: float, request: Request | Page) -> Reply:
             connection = idle.pop() if idle else Connection(port)
             reply = await connection.ask(request, start + after)
             idle.append(connection)

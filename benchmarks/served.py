@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from unseen_server.db import migrate
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, bundles, courses, launching, tokens
+from unseen_server.services import accounts, bundles, courses, launching, passwords, tokens
 from unseen_server.services.bundles import Bundle
 from unseen_server.services.principals import SERVER
 
@@ -93,13 +93,14 @@ def _database(home: Path, postgres: bool) -> Iterator[str]:
 def _filled(url: str, home: Path, students: int, rows: int, settings: dict[str, object]) -> tuple[Bundle, list[str]]:
     now = datetime.now(UTC)
     bundle = bundles.read_bundle(_folder(home, rows, now, settings))
+    password_hash = passwords.hashed(PASSWORD)  # once for all: it takes as long as it should
     with closing(Database(url)) as db:
         migrate.upgrade(db)
         with db.write() as session:
             course = courses.add_course(session, "ml", title="ML", time_zone="UTC", now=now, actor="bench")
             for number in range(students):
-                password = PASSWORD if number == 0 else None
-                user = accounts.add_user(session, f"s{number}", password=password, now=now, actor="bench")
+                user = accounts.add_user(session, f"s{number}", now=now, actor="bench")
+                user.password_hash = password_hash
                 accounts.enrol(session, user, course, "student", now=now, actor="bench")
         launching.create(db, bundle, course="ml", principal=SERVER, now=now)
         launching.launch(db, slug=SLUG, at=None, principal=SERVER, now=now)
