@@ -1,33 +1,29 @@
-"""Serving: several processes behind one listening socket, each with its own threads and everything imported.
-
-waitress reads a request whole before a thread takes it, so a slow client occupies a connection and never a thread.
-"""
+"""Serving: several processes behind one listening socket, each with its own threads and everything imported."""
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
-from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.server import create_server
-from waitress.task import WSGITask
-
 from unseen_server.config import Config
-from unseen_server.web.context import ARRIVED_AT
+from unseen_server.connections import Server
 
 CONNECTIONS = 1000  # of each process; a slow client holds one for a while
+FILES_OF_A_CONNECTION = 3  # itself, and temporary files for a large body and a large answer
+FILES_BESIDES = 200  # the database's, the application's
+FEWEST_CONNECTIONS = 16
 BACKLOG = 1024
-IDLE_SECONDS = 60
-TURN_SECONDS = 1
 STOP_SECONDS = 30  # for requests under way when the server is asked to stop
 START_SECONDS = 10  # a worker that fails so early has found something wrong with the installation
 CANNOT_WORK = 3  # the exit code of a worker that ended in an error
@@ -40,12 +36,30 @@ def serve(config: Config, *, host: str, port: int, processes: int, threads: int)
     """Serve until SIGTERM or SIGINT; then finish what is under way and return."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     listening = _listen(host, port)
+    work = partial(_work, config, listening, threads, _connections())
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is what a queue is for
     print(f"Serving on http://{_shown(host)}:{port} (Ctrl-C stops)", file=sys.stderr, flush=True)  # noqa: T201
     if processes == 1 or not hasattr(os, "fork"):
-        _work(config, listening, threads)
+        work()
     else:
-        _Herd(config, listening, processes, threads).run()
+        _Herd(work, listening, processes).run()
+
+
+def _connections() -> int:
+    """How many connections a process may hold: raises the limit of open files as far as that takes and it goes."""
+    try:
+        import resource
+    except ImportError:  # no such limit where there is no such module
+        return CONNECTIONS
+    wanted = CONNECTIONS * FILES_OF_A_CONNECTION + FILES_BESIDES
+    soft, hard = (math.inf if limit < 0 else limit for limit in resource.getrlimit(resource.RLIMIT_NOFILE))
+    files = int(min(wanted, hard))
+    if files > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    connections = max(FEWEST_CONNECTIONS, (files - FILES_BESIDES) // FILES_OF_A_CONNECTION)
+    if connections < CONNECTIONS:
+        log.warning("only %d files may be open, so %d connections at a time; see ulimit -n", files, connections)
+    return connections
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -65,59 +79,31 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-class _Parser(HTTPRequestParser):
-    """Notes when the last byte of a request arrived: a deadline counts by that, however long the queue is."""
-
-    arrived_at: float | None = None
-
-    def received(self, data: bytes) -> int:
-        taken: int = super().received(data)
-        if self.completed and self.arrived_at is None:
-            self.arrived_at = time.time()
-        return taken
-
-
-class _Task(WSGITask):
-    def get_environment(self) -> dict[str, Any]:
-        environment: dict[str, Any] = super().get_environment()
-        environment[ARRIVED_AT] = getattr(self.request, "arrived_at", None)
-        return environment
-
-
-class _Channel(HTTPChannel):
-    parser_class = _Parser
-    task_class = _Task
-
-
-def _work(config: Config, listening: socket.socket, threads: int) -> None:
+def _work(config: Config, listening: socket.socket, threads: int, connections: int) -> None:
     """One process: build the application, then answer requests until told to stop, and finish those under way."""
     from unseen_server.app import create_app
 
-    application = create_app(config)
-    server: Any = create_server(  # one socket, so one server, whose type waitress does not tell
-        application,
-        sockets=[listening],
+    server = Server(
+        create_app(config),
+        listening,
+        most=connections,
         threads=threads,
-        connection_limit=CONNECTIONS,
-        channel_timeout=IDLE_SECONDS,
         max_request_body_size=config.max_upload,
         clear_untrusted_proxy_headers=True,
-        ident=None,
         **_proxy(config),
     )
-    server.channel_class = _Channel
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        server.accepting = False
-        server.pull_trigger()  # wakes the loop below
+        server.stop_accepting()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     while server.accepting:
-        _turn(server)
+        server.turn()
+    server.stop_listening()
     patience = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < patience and any(map(_is_busy, server.active_channels.values())):
-        _turn(server)
+    while time.monotonic() < patience and server.is_busy:
+        server.turn()
     server.task_dispatcher.shutdown()
 
 
@@ -128,21 +114,11 @@ def _proxy(config: Config) -> dict[str, Any]:
     return {"trusted_proxy": config.trusted_proxy, "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"}}
 
 
-def _turn(server: Any) -> None:
-    """Serve whatever is ready on any connection, or wait a moment for it."""
-    wasyncore.loop(timeout=TURN_SECONDS, use_poll=True, map=server._map, count=1)
-
-
-def _is_busy(channel: HTTPChannel) -> bool:
-    """Whether a request is arriving, being answered, or its answer still being sent."""
-    return bool(channel.request or channel.requests or channel.total_outbufs_len)
-
-
 class _Herd:
     """The parent: starts the workers, replaces one that dies, and passes on the signal to stop."""
 
-    def __init__(self, config: Config, listening: socket.socket, processes: int, threads: int) -> None:
-        self._config, self._listening, self._threads = config, listening, threads
+    def __init__(self, work: Callable[[], None], listening: socket.socket, processes: int) -> None:
+        self._work, self._listening = work, listening
         self._processes = processes
         self._workers: set[int] = set()
         self._stopping = False
@@ -169,7 +145,7 @@ class _Herd:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.close(self._alive_writing)
             threading.Thread(target=self._end_with_parent, daemon=True).start()
-            _work(self._config, self._listening, self._threads)
+            self._work()
             os._exit(0)
         except BaseException:
             log.exception("a worker ended in an error")
@@ -196,9 +172,11 @@ class _Herd:
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
         for worker in self._workers:
-            os.kill(worker, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(worker, signal.SIGTERM)
 
     def _finish(self) -> None:
+        self._listening.close()
         patience = time.monotonic() + STOP_SECONDS
         while self._workers and time.monotonic() < patience:
             worker, _ = os.waitpid(-1, os.WNOHANG)

@@ -26,6 +26,7 @@ from unseen_server.services.receipts import Signer
 SESSION_COOKIE = "unseen_session"
 ARRIVED_AT = "unseen.arrived_at"  # in the WSGI environment: when the last byte came, in seconds since 1970
 FOR_KAGGLE = "/api/v1/"  # below it everything is as the clients of Kaggle know it
+REFUSED_ON_ARRIVAL = "unseen.refused_on_arrival"  # there, too: the status of a request that was not let in whole
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

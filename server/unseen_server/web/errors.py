@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, abort, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from unseen_server.core import errors
 from unseen_server.core.errors import Refusal
 from unseen_server.core.sentences import N_, say
 from unseen_server.web import languages
-from unseen_server.web.context import is_for_kaggle
+from unseen_server.web.context import REFUSED_ON_ARRIVAL, is_for_kaggle
 from unseen_server.web.languages import gettext, tell
 from unseen_server.web.replies import VARY, json_bytes, json_reply
 
@@ -37,6 +37,8 @@ STATUS: dict[type[Refusal], int] = {
     errors.Busy: 503,
     errors.StorageFull: 507,
 }
+# What a server refuses for want of room, before all of a request has come.
+WITHOUT_ROOM: dict[int, type[Refusal]] = {503: errors.Busy, 507: errors.StorageFull}
 BUSY_RETRY_SECONDS = 2
 # What Kaggle's clients tell of with their own words beside ours, which mislead; after 400 they print ours alone.
 SAID_PLAINLY = frozenset({409, 413, 415, 422, 429})
@@ -51,9 +53,19 @@ def status_of(refusal: type[Refusal]) -> int:
 
 
 def register(app: Flask) -> None:
+    app.before_request(_refuse_as_on_arrival)
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
+
+
+def _refuse_as_on_arrival() -> None:
+    """A request that came too slowly, too large or in no known form: nothing but the reason is asked of us."""
+    status = request.environ.get(REFUSED_ON_ARRIVAL)
+    if status in WITHOUT_ROOM:
+        raise WITHOUT_ROOM[status]()
+    if status:
+        abort(status)
 
 
 def problem(status: int, code: str, detail: str, **members: Any) -> Response:
@@ -140,6 +152,8 @@ _DETAILS = {
     400: N_("The server could not understand this request. Go back, reload the page and send it again."),
     404: N_("There is nothing at this address. Check its spelling, or start from the list of competitions."),
     405: N_("{method} is not possible at this address."),
+    408: N_("The request came too slowly and nothing was counted. Send it again, if you can over a better connection."),
+    414: N_("This address is too long."),
     416: N_("The file has no such part. Download it from its beginning."),
 }
 _TITLES = {
@@ -147,6 +161,7 @@ _TITLES = {
     401: N_("Please sign in"),
     403: N_("Not allowed"),
     404: N_("Nothing here"),
+    408: N_("Too slow"),
     409: N_("Not now"),
     413: N_("Too large"),
     415: N_("Not a prediction file"),

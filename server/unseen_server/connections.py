@@ -1,0 +1,329 @@
+"""Connections: how a request may arrive, how long either side may take, and who goes when there are too many.
+
+waitress reads a request whole before a thread takes it and writes answers out beside the threads, so a slow client
+occupies a connection and never a thread. Here is what it leaves open: deadlines that trickling cannot put off, limits
+of a head, and room for whoever comes next.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+import socket
+import time
+from collections.abc import Iterable
+from enum import Enum, auto
+from io import BytesIO
+from threading import Lock
+from typing import Any
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.buffers import OverflowableBuffer
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import Error
+
+from unseen_server.web.context import ARRIVED_AT, REFUSED_ON_ARRIVAL
+
+LARGEST_HEAD = 32 * 1024  # bytes of the lines before a body, all together
+LONGEST_ADDRESS = 8 * 1024
+MOST_HEADERS = 100
+LONGEST_CHUNK_LINE = 1024  # and the longest trailer; both are searched again with every byte that comes
+READ_AT_ONCE = 32 * 1024  # an ordinary prediction file in one piece
+SLOWEST = 1000  # bytes a second, of a body or an answer
+MOST_WAITING = 2 * 1024**3  # bytes of answers, in memory and temporary files, that clients are slow to fetch
+TURN_SECONDS = 1
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+log = logging.getLogger("unseen_server")
+
+
+class Stage(Enum):
+    """What a connection is waiting for."""
+
+    SILENCE = auto()  # the next request
+    HEAD = auto()
+    BODY = auto()
+    TURN = auto()  # for us
+    ANSWER = auto()  # that the client fetches it
+    FAREWELL = auto()  # that the client has read the last answer and closes, too
+
+
+# Seconds that a connection may be behind.
+PATIENCE = {
+    Stage.SILENCE: 60.0,
+    Stage.HEAD: 20.0,  # counted from its first byte, however the others trickle in
+    Stage.BODY: 60.0,  # that SLOWEST has not made good: a student on a bad network may pause, nobody may drip
+    Stage.TURN: math.inf,
+    Stage.ANSWER: 60.0,
+    Stage.FAREWELL: 15.0,
+}
+
+
+def refusal(code: int, reason: str) -> Error:
+    """Of a request that is not let in; the application says why, where the request tells it enough to be asked."""
+    error = Error(reason)
+    error.code, error.reason = code, reason
+    return error
+
+
+class Parser(HTTPRequestParser):
+    """Notes when the last byte of a request arrived: a deadline counts by that, however long the queue is."""
+
+    request_uri: str
+    body_rcv: Any
+    arrived_at: float | None = None
+
+    def received(self, data: bytes) -> int:
+        try:
+            taken: int = super().received(data)
+        except OSError as error:  # the temporary file of a large body
+            self._refuse(refusal(507, "Insufficient Storage") if error.errno in FULL else refusal(503, "Busy"))
+        if not self.error and (excess := self._excess()):
+            self._refuse(excess)
+        if self.error:
+            self.expect_continue = False  # or the client would be asked for what is refused
+            taken = len(data)  # whatever follows is no request of its own
+        if self.completed and self.arrived_at is None:
+            self.arrived_at = time.time()
+        return taken
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # an address or a number that Python's own functions do not bear
+            raise ParsingError(str(error)) from None
+        if b"\ntransfer-encoding" in header_plus.lower() and (not self.chunked or "CONTENT_LENGTH" in self.headers):
+            # A proxy in front may measure the body the other way, and see another request begin.
+            raise ParsingError("A body has one length: Content-Length or, in HTTP/1.1, Transfer-Encoding: chunked")
+        if header_plus.count(b"\r\n") > MOST_HEADERS + 2:  # the request's own line and the empty one
+            self._refuse(refusal(431, "Request Header Fields Too Large"))
+        elif len(self.request_uri) > LONGEST_ADDRESS:
+            self._refuse(refusal(414, "URI Too Long"))
+
+    def refuse_as_slow(self) -> None:
+        self._refuse(refusal(408, "Request Timeout"))
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether it is known who asks for what."""
+        return hasattr(self, "url_scheme")
+
+    def _refuse(self, error: Error) -> None:
+        self.error, self.completed = error, True
+
+    def _excess(self) -> Error | None:
+        """What a body in chunks says too much of, before it is stored."""
+        if not self.chunked or self.body_rcv is None:
+            return None
+        if max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > LONGEST_CHUNK_LINE:
+            return refusal(400, "Bad Request")
+        if self.body_bytes_received + self.body_rcv.chunk_remainder >= self.adj.max_request_body_size:
+            return refusal(413, "Request Entity Too Large")
+        return None
+
+
+class Task(WSGITask):
+    def get_environment(self) -> dict[str, Any]:
+        environment: dict[str, Any] = super().get_environment()
+        environment[ARRIVED_AT] = getattr(self.request, "arrived_at", None)
+        return environment
+
+
+class RefusalTask(WSGITask):
+    """Has the application say why a request is refused, without the body, which may never have come."""
+
+    request: Any
+
+    def start(self) -> None:
+        super().start()
+        self.set_close_on_finish()
+
+    def get_environment(self) -> dict[str, Any]:
+        environment: dict[str, Any] = super().get_environment()
+        environment.pop("CONTENT_LENGTH", None)
+        return environment | {"wsgi.input": BytesIO(), REFUSED_ON_ARRIVAL: self.request.error.code}
+
+
+def _refusal_task(channel: Channel, request: Any) -> ErrorTask | RefusalTask:
+    return (RefusalTask if request.is_understood else ErrorTask)(channel, request)
+
+
+class Channel(HTTPChannel):
+    """One connection, and since when it has been behind.
+
+    `since` moves on with every byte that comes or goes, by the time that it takes at the slowest pace that is allowed.
+    """
+
+    parser_class = Parser
+    task_class = Task
+    error_task_class: Any = staticmethod(_refusal_task)
+    # what the types of waitress do not tell
+    server: Any
+    socket: Any
+    request: Any
+    requests: list[Any]
+    requests_lock: Lock
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.since = time.monotonic()
+        self._stage: tuple[Stage, Any] = (Stage.SILENCE, None)
+        self._moved = 0
+        self._says_farewell = False
+        super().__init__(*arguments, **named)
+
+    # counting bytes
+
+    def received(self, data: bytes) -> bool:
+        self._moved += len(data)
+        return not self._says_farewell and bool(super().received(data))
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        sent: int = super().send(data, do_close)
+        self._moved += sent
+        return sent
+
+    # who is behind
+
+    @property
+    def stage(self) -> Stage:
+        if self._says_farewell:
+            return Stage.FAREWELL
+        if self.total_outbufs_len:
+            return Stage.ANSWER
+        if self.requests:
+            return Stage.TURN
+        if self.request is None:
+            return Stage.SILENCE
+        return Stage.BODY if self.request.headers_finished else Stage.HEAD
+
+    def look(self, now: float) -> Stage:
+        """Bring `since` up to date."""
+        stage, moved, self._moved = self.stage, self._moved, 0
+        if (stage, self.request) != self._stage or stage is Stage.TURN or (stage is Stage.SILENCE and moved):
+            self._stage, self.since = (stage, self.request), now
+        elif stage in (Stage.BODY, Stage.ANSWER):
+            self.since = min(now, self.since + moved / SLOWEST)
+        return stage
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of answers that are kept for this client; not of files, which are read as they are fetched."""
+        return sum(len(buffer) for buffer in list(self.outbufs) if isinstance(buffer, OverflowableBuffer))
+
+    # ending
+
+    def give_up(self) -> None:
+        """End what takes too long, with an answer where a request has begun."""
+        if self.stage not in (Stage.HEAD, Stage.BODY):
+            self.handle_close()
+            return
+        with self.requests_lock:
+            self.request.refuse_as_slow()
+            self.requests.append(self.request)
+            self.request = None
+        self.server.add_task(self)
+
+    def handle_write(self) -> None:
+        """Send what is ready; after the last answer, wait for the client to close.
+
+        Closing at once would have the kernel throw away an answer that a client has not read, still sending its file.
+        """
+        is_last, self.close_when_flushed = self.close_when_flushed, False
+        super().handle_write()
+        if is_last and self.connected:
+            if self.total_outbufs_len:
+                self.close_when_flushed = True
+            else:
+                self._says_farewell = True
+                self.socket.shutdown(socket.SHUT_WR)
+
+
+class Server(TcpWSGIServer):
+    """Accepts connections from a socket that listens already, `most` at a time, and makes room when there are more."""
+
+    channel_class = Channel
+    active_channels: Any  # by their files' numbers
+    _map: Any
+
+    def __init__(self, application: Any, listening: socket.socket, *, most: int, **settings: Any) -> None:
+        self.most = most
+        self._is_out_of_files = False
+        self._looks_at = self._accepts_at = 0.0
+        adjustments = Adjustments(
+            max_request_header_size=LARGEST_HEAD,
+            recv_bytes=READ_AT_ONCE,
+            outbuf_high_watermark=MOST_WAITING,  # no thread ever waits for a reader
+            cleanup_interval=2**31,  # `make_room` does that
+            ident=None,
+            **settings,
+        )
+        place = (listening.family, listening.type, listening.proto, listening.getsockname())
+        super().__init__(application, {}, True, listening, adj=adjustments, sockinfo=place, bind_socket=False)
+
+    def turn(self) -> None:
+        """Serve whatever is ready on any connection, or wait a moment for it; then see who takes too long."""
+        wasyncore.loop(timeout=TURN_SECONDS, use_poll=True, map=self._map, count=1)
+        now = time.monotonic()
+        if self._is_out_of_files or len(self.active_channels) > self.most:
+            self._make_room(now)
+        if now >= self._looks_at:
+            self._looks_at = now + TURN_SECONDS
+            self._end_what_takes_too_long(now)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any request is arriving, being answered, or its answer still being sent."""
+        return any(channel.stage not in (Stage.SILENCE, Stage.FAREWELL) for channel in self.active_channels.values())
+
+    def stop_accepting(self) -> None:
+        """May be called by the handler of a signal."""
+        self.accepting = False
+        self.pull_trigger()  # wakes the turn under way
+
+    def stop_listening(self) -> None:
+        """Whoever comes from now on is turned away, and not kept waiting."""
+        wasyncore.dispatcher.close(self)
+
+    def readable(self) -> bool:
+        return self.accepting and len(self.active_channels) <= self.most and time.monotonic() >= self._accepts_at
+
+    def accept(self) -> tuple[socket.socket, Any] | None:
+        try:
+            accepted: tuple[socket.socket, Any] | None = super().accept()
+        except OSError as error:
+            if error.errno not in OUT_OF_FILES:
+                raise
+            self._is_out_of_files = True
+            return None
+        return accepted
+
+    def _make_room(self, now: float) -> None:
+        """Close the connection that is furthest behind; out of files with nobody to blame, accept again in a while."""
+        if (furthest := _furthest_behind(self.active_channels.values(), now)) is not None:
+            furthest.handle_close()
+        elif self._is_out_of_files:
+            log.error("out of files or memory; accepting no connections for %d s", TURN_SECONDS)
+            self._accepts_at = now + TURN_SECONDS
+        self._is_out_of_files = False
+
+    def _end_what_takes_too_long(self, now: float) -> None:
+        for channel in list(self.active_channels.values()):
+            patience = PATIENCE[channel.look(now)]
+            if now - channel.since > patience:
+                channel.give_up()
+        fetching = [channel for channel in self.active_channels.values() if channel.waiting]
+        if sum(channel.waiting for channel in fetching) > MOST_WAITING:
+            min(fetching, key=lambda channel: channel.since).handle_close()
+
+
+def _furthest_behind(channels: Iterable[Channel], now: float) -> Channel | None:
+    """Nobody whose request is being answered."""
+    waiting_for_clients = [channel for channel in channels if channel.look(now) is not Stage.TURN]
+    return min(waiting_for_clients, key=lambda channel: channel.since, default=None)
