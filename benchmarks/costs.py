@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from urllib.parse import quote_plus
 
 import psutil
@@ -20,6 +21,7 @@ from sqlalchemy import create_engine, make_url, text
 
 POSTGRES = "--postgres" in sys.argv
 STUDENTS = 200
+MANY = 30  # requests of a kind in each round
 KIB, MIB = 1024, 1024 * 1024
 BOARD, PAGE = f"/api/competitions/{SLUG}/leaderboard", f"/competitions/{SLUG}/leaderboard"
 
@@ -47,23 +49,23 @@ def _of_a_class() -> Iterator[Row]:
         yield Row(None, "a process before its first request: memory", _resident(site), unit=" MiB")
         ask_in_turn(site.port, (_upload(site, number) for number in range(STUDENTS)))
         page, listing = Page(PAGE), get(BOARD)
-        kinds: dict[str, Callable[[], Asked]] = {
-            "a page that has not changed (304)": lambda: [page] * 100,
-            "a page that has not changed, to somebody new": lambda: [Page(PAGE) for _ in range(100)],
-            "the board over the API": lambda: [listing] * 50,
-            "signing in": lambda: [_sign_in(number) for number in range(10)],
-            "a file": lambda: [_upload(site, number) for number in range(10)],
-            "a file, and the page after it": lambda: _alternating(site, page),
-            "a file, and the board over the API after it": lambda: _alternating(site, listing),
+        kinds: dict[str, Callable[[int], Asked]] = {
+            "a page that has not changed (304)": lambda many: [page] * many,
+            "a page that has not changed, to somebody new": lambda many: [Page(PAGE) for _ in range(many)],
+            "the board over the API": lambda many: [listing] * many,
+            "signing in": lambda many: [_sign_in(number) for number in range(many)],
+            "a file": lambda many: [_upload(site, number) for number in range(many)],
+            "a file, and the page after it": lambda many: _after_files(site, many, page),
+            "a file, and the board over the API after it": lambda many: _after_files(site, many, listing),
         }
         for what, asked in kinds.items():
-            times = sum(request.what != page.what for request in asked()) or len(asked())
-            yield Row(None, f"{STUDENTS} teams: {what}: CPU", _milliseconds(site, asked) / times, unit=" ms")
+            spent = _milliseconds(site, partial(asked, MANY)) / MANY
+            yield Row(None, f"{STUDENTS} teams: {what}: CPU", spent, unit=" ms")
         yield Row(None, "a process after all of them: memory", _resident(site), unit=" MiB")
 
 
-def _alternating(site: Site, reading: Request | Page) -> Asked:
-    return [request for number in range(10) for request in (_upload(site, number), reading)]
+def _after_files(site: Site, many: int, reading: Request | Page) -> Asked:
+    return [request for number in range(many) for request in (_upload(site, number), reading)]
 
 
 def _upload(site: Site, student: int = 0) -> Request:
@@ -96,18 +98,11 @@ def _cpu_seconds_at_rest(site: Site) -> float:
 
 
 def _cpu_seconds(site: Site) -> float:
-    of_database = (process for process in psutil.process_iter(["name"]) if process.info["name"] == "postgres")
-    spent = [process.cpu_times() for process in (_process(site), *(of_database if POSTGRES else ()))]
-    return float(sum(times.user + times.system for times in spent))
-
-
-def _process(site: Site) -> psutil.Process:
-    """The only one that answers."""
-    return psutil.Process(site.process.pid)
+    return sum(site.cpu_seconds().values())
 
 
 def _resident(site: Site) -> float:
-    return float(_process(site).memory_info().rss / MIB)
+    return float(psutil.Process(site.process.pid).memory_info().rss / MIB)
 
 
 def _on_disk(site: Site) -> int:

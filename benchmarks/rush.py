@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 import numpy as np
-import psutil
 from load import Page, Reply, Request, ask_in_turn, at_once, form, get, on_time, upload
 from measuring import Row, percentile, show, syncs_per_second
 from served import PASSWORD, SLUG, Site, served
@@ -140,21 +139,7 @@ def _sign_in(student: int) -> Request:
 
 
 def _cpu_seconds(site: Site) -> dict[str, float]:
-    parent = psutil.Process(site.process.pid)
-    database = [process for process in psutil.process_iter(["name"]) if process.info["name"] == "postgres"]
-    return {
-        "the server": sum(map(_spent, [parent, *parent.children(recursive=True)])),
-        "PostgreSQL": sum(map(_spent, database)),
-        "the requests": time.process_time(),
-    }
-
-
-def _spent(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)
+    return {**site.cpu_seconds(), "these requests": time.process_time()}
 
 
 # afterwards: a word for each thing that is not as it should be

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import psutil
 from load import ask_in_turn, get
 from sqlalchemy import create_engine, make_url, text
 
@@ -48,6 +49,17 @@ class Site:
     def submissions(self) -> str:
         return f"/api/competitions/{SLUG}/submissions"
 
+    def cpu_seconds(self) -> dict[str, float]:
+        """What those that answer have spent so far, and the database's processes that serve them."""
+        parent, name = psutil.Process(self.process.pid), make_url(self.database_url).database or ""
+        database = [
+            process
+            for process in psutil.process_iter(["name", "cmdline"])
+            if process.info["name"] == "postgres" and name in " ".join(process.info["cmdline"] or ())
+        ]
+        answering = [parent, *parent.children(recursive=True)]
+        return {"server": sum(map(_spent, answering)), "database": sum(map(_spent, database))}
+
     def predictions(self) -> np.ndarray:
         """Near the labels, (n,), of as many digits as Python writes."""
         return self.bundle.key.labels + self.rng.normal(0, 1, len(self.bundle.key.ids))
@@ -57,6 +69,14 @@ class Site:
         values = (self.predictions() if predictions is None else predictions).tolist()
         rows = (f"{name},{value!r}\n" for name, value in zip(key.ids, values, strict=True))
         return f"{key.id_column},{key.target_column}\n{''.join(rows)}".encode()
+
+
+def _spent(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
 
 
 @contextmanager
