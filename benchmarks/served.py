@@ -61,8 +61,8 @@ class Site:
         return {"server": sum(map(_spent, answering)), "database": sum(map(_spent, database))}
 
     def predictions(self) -> np.ndarray:
-        """Near the labels, (n,), of as many digits as Python writes."""
-        return self.bundle.key.labels + self.rng.normal(0, 1, len(self.bundle.key.ids))
+        """Between 0 and the labels, (n,), so that none is out of bounds, of as many digits as Python writes."""
+        return self.bundle.key.labels * self.rng.uniform(0, 1, len(self.bundle.key.ids))
 
     def file(self, predictions: np.ndarray | None = None) -> bytes:
         key = self.bundle.key
