@@ -12,7 +12,6 @@ import logging
 import math
 import socket
 import time
-from collections.abc import Iterable
 from enum import Enum, auto
 from io import BytesIO
 from threading import Lock
@@ -34,6 +33,7 @@ LONGEST_ADDRESS = 8 * 1024
 MOST_HEADERS = 100
 LONGEST_CHUNK_LINE = 1024  # and the longest trailer; both are searched again with every byte that comes
 READ_AT_ONCE = 32 * 1024  # an ordinary prediction file in one piece
+FEWEST = 16  # connections at a time, however few files may be open
 SLOWEST = 1000  # bytes a second, of a body or an answer
 MOST_WAITING = 2 * 1024**3  # bytes of answers, in memory and temporary files, that clients are slow to fetch
 TURN_SECONDS = 1
@@ -172,7 +172,7 @@ class Channel(HTTPChannel):
     requests_lock: Lock
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        self.since = time.monotonic()
+        self.since = self._began = time.monotonic()
         self._stage: tuple[Stage, Any] = (Stage.SILENCE, None)
         self._moved = 0
         self._says_farewell = False
@@ -182,6 +182,8 @@ class Channel(HTTPChannel):
 
     def received(self, data: bytes) -> bool:
         self._moved += len(data)
+        if self.request is None:
+            self._began = time.monotonic()
         return not self._says_farewell and bool(super().received(data))
 
     def send(self, data: bytes, do_close: bool = True) -> int:
@@ -207,7 +209,8 @@ class Channel(HTTPChannel):
         """Bring `since` up to date."""
         stage, moved, self._moved = self.stage, self._moved, 0
         if (stage, self.request) != self._stage or stage is Stage.TURN or (stage is Stage.SILENCE and moved):
-            self._stage, self.since = (stage, self.request), now
+            self._stage = (stage, self.request)
+            self.since = self._began if stage in (Stage.HEAD, Stage.BODY) else now
         elif stage in (Stage.BODY, Stage.ANSWER):
             self.since = min(now, self.since + moved / SLOWEST)
         return stage
@@ -305,13 +308,17 @@ class Server(TcpWSGIServer):
         return accepted
 
     def _make_room(self, now: float) -> None:
-        """Close the connection that is furthest behind; out of files with nobody to blame, accept again in a while."""
-        if (furthest := _furthest_behind(self.active_channels.values(), now)) is not None:
-            furthest.handle_close()
-        elif self._is_out_of_files:
-            log.error("out of files or memory; accepting no connections for %d s", TURN_SECONDS)
+        """Close the connections that are furthest behind, for room and files for whoever comes."""
+        if self._is_out_of_files:
+            self._is_out_of_files = False
             self._accepts_at = now + TURN_SECONDS
-        self._is_out_of_files = False
+            self.most = max(FEWEST, len(self.active_channels) * 9 // 10)
+            log.error("out of files or memory; from now on %d connections at a time", self.most)
+        waiting_for_clients = [channel for channel in self.active_channels.values() if channel.look(now) != Stage.TURN]
+        waiting_for_clients.sort(key=lambda channel: channel.since)
+        for channel in waiting_for_clients[: max(0, len(self.active_channels) - self.most)]:
+            channel.handle_close()
+            self._accepts_at = now
 
     def _end_what_takes_too_long(self, now: float) -> None:
         for channel in list(self.active_channels.values()):
@@ -321,9 +328,3 @@ class Server(TcpWSGIServer):
         fetching = [channel for channel in self.active_channels.values() if channel.waiting]
         if sum(channel.waiting for channel in fetching) > MOST_WAITING:
             min(fetching, key=lambda channel: channel.since).handle_close()
-
-
-def _furthest_behind(channels: Iterable[Channel], now: float) -> Channel | None:
-    """Nobody whose request is being answered."""
-    waiting_for_clients = [channel for channel in channels if channel.look(now) is not Stage.TURN]
-    return min(waiting_for_clients, key=lambda channel: channel.since, default=None)

@@ -17,12 +17,11 @@ from types import FrameType
 from typing import Any
 
 from unseen_server.config import Config
-from unseen_server.connections import Server
+from unseen_server.connections import FEWEST, Server
 
 CONNECTIONS = 1000  # of each process; a slow client holds one for a while
 FILES_OF_A_CONNECTION = 3  # itself, and temporary files for a large body and a large answer
 FILES_BESIDES = 200  # the database's, the application's
-FEWEST_CONNECTIONS = 16
 BACKLOG = 1024
 STOP_SECONDS = 30  # for requests under way when the server is asked to stop
 START_SECONDS = 10  # a worker that fails so early has found something wrong with the installation
@@ -56,7 +55,7 @@ def _connections() -> int:
     files = int(min(wanted, hard))
     if files > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    connections = max(FEWEST_CONNECTIONS, (files - FILES_BESIDES) // FILES_OF_A_CONNECTION)
+    connections = max(FEWEST, (files - FILES_BESIDES) // FILES_OF_A_CONNECTION)
     if connections < CONNECTIONS:
         log.warning("only %d files may be open, so %d connections at a time; see ulimit -n", files, connections)
     return connections
