@@ -34,9 +34,13 @@ READ_AT_ONCE = 16 * 1024 * 1024  # bytes of predictions in one question to the d
 MOST_RANKED = 2000  # teams whose ranks get an interval,
 MOST_PAIRED = 4_000_000_000  # as long as pairs x rows are no more than this,
 MOST_COMPARED = 100_000_000  # and teams that are compared with the leader: teams x rows of the test file
-MOST_WAITING = 4  # requests that wait for what another one computes: a server has to have threads left for uploads
+MOST_WAITING = 2  # requests that wait for what another one computes: a server has to have threads left for uploads
 
 log = logging.getLogger(__name__)
+
+
+class NotNow(Exception):  # noqa: N818
+    """What was asked cannot be said at this moment; the board is shown without it meanwhile."""
 
 
 class _Bounded(Generic[T]):
@@ -122,7 +126,7 @@ class Comparisons:
     def public(self, competition: Competition, entries: Sequence[tuple[int, float]]) -> list[Compared] | None:
         """Of the ranked entries of the public board as (submission, score shown), on the steps of what is shown.
 
-        None where the board says nothing of them.
+        None where the board says nothing of them; NotNow where others are being compared.
         """
         if not competition.public_intervals:
             return None
@@ -151,7 +155,7 @@ class Comparisons:
         with self._turn(place) as mine:
             if not mine:
                 log.info("%s is being compared; its board is shown without meanwhile", competition.slug)
-                return None
+                raise NotNow
             known = self._known.get(place)
             if known is None or known.refs != tuple(refs):
                 try:
@@ -161,7 +165,7 @@ class Comparisons:
                     raise
                 except Exception:
                     log.exception("the entries of %s cannot be compared; its board is shown without", competition.slug)
-                    return None
+                    raise NotNow from None
                 self._known.keep(place, known, known.size)
             return known.compared
 

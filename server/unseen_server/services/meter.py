@@ -36,7 +36,8 @@ TOP = 3
 SIGNIFICANT_DIGITS = 3  # of what is told to others than the staff
 AT_ONCE = 20  # prediction vectors in memory
 KEPT = 16  # meters held in memory at most
-PATIENCE = 5.0  # seconds that a request waits for a meter that another one computes
+PATIENCE = 5.0  # seconds that a request waits for a meter that another one computes,
+MOST_WAITING = 2  # where no more than so many wait already
 
 Tell = Callable[[float | None], float | None]
 

@@ -20,8 +20,8 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, names
-from unseen_server.services.comparisons import Comparisons
-from unseen_server.services.principals import SERVER, Principal
+from unseen_server.services.comparisons import Comparisons, NotNow
+from unseen_server.services.principals import Principal
 
 BOARDS = ("public", "private")
 READ_AT_ONCE = 5000  # teams in one question to the database
@@ -78,13 +78,14 @@ class Place(NamedTuple):
 class Order:
     """A whole board without its names, best first: small enough to keep and to look through.
 
-    `note` says whom the leader does not lead for certain.
+    `note` says whom the leader does not lead for certain. One that is not `whole` will say more in a moment.
     """
 
     board: str
     direction: Direction
     places: Sequence[Place]
     note: Sentence | None = None
+    whole: bool = True
 
     @cached_property
     def ranked(self) -> int:
@@ -160,14 +161,6 @@ def order(
     return replace(order, places=order.places[:limit])
 
 
-def follow(db: Database, comparisons: Comparisons, *, slug: str, now: datetime) -> None:
-    """Compare anew after a submission has changed a public board, so that whoever looks next need not wait for it."""
-    try:
-        order(db, comparisons, slug=slug, which="public", principal=SERVER, now=now)
-    except Exception:
-        log.exception("the public board of %s could not be compared anew", slug)
-
-
 def entries(
     db: Database, *, slug: str, places: Sequence[Place], principal: Principal | None, now: datetime
 ) -> list[Entry | None]:
@@ -239,10 +232,13 @@ def _public(session: Session, competition_id: int, direction: Direction, limit: 
 
 def _with_comparisons(order: Order, competition: Competition, comparisons: Comparisons) -> Order:
     entries = [(place.submission_id or 0, place.score) for place in order.places if place.rank is not None]
-    if order.board == "public":
-        compared = comparisons.public(competition, entries)
-    else:
-        compared = comparisons.private(competition, [ref for ref, _ in entries])
+    try:
+        if order.board == "public":
+            compared = comparisons.public(competition, entries)
+        else:
+            compared = comparisons.private(competition, [ref for ref, _ in entries])
+    except NotNow:
+        return replace(order, whole=False)
     if compared is None:
         return order
     each = iter(compared)

@@ -1,15 +1,15 @@
-"""The leaderboard page: its rows are drawn once for everybody who looks within a minute, and one's own once more."""
+"""The leaderboard: drawn once for everybody who looks before it changes or the minute ends, and one's own row more."""
 
 from __future__ import annotations
 
 import logging
 import re
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from flask import Response, current_app, get_flashed_messages, make_response, render_template, request, url_for
 from flask.sansio.app import App
@@ -19,40 +19,24 @@ from werkzeug.wrappers import Response as AnyResponse
 from unseen_server.core.digests import stamp_of
 from unseen_server.services import competitions, standings
 from unseen_server.services.competitions import Shown
-from unseen_server.services.standings import Entry, Order, Place, Progress
+from unseen_server.services.kept import Shared
+from unseen_server.services.principals import SERVER
+from unseen_server.services.standings import Board, Entry, Order, Place, Progress
 from unseen_server.services.submit import Receipt
 from unseen_server.web import charts, languages, present
-from unseen_server.web.context import csrf_token, now, parts, visitor
+from unseen_server.web.context import Parts, csrf_token, now, parts, visitor
 
-T = TypeVar("T")
 R = TypeVar("R", bound=AnyResponse)
+Orders = Shared[Hashable, Order]
 
 REFRESH_SECONDS = {"open": 15, "closed": 30}
 ROWS = 100
 PROJECTED_ROWS = 20
 LEADERS = 5  # whose way is drawn
 LONGEST_SEARCH = 100  # characters
+PATIENCE = 0.25  # seconds that a request waits for what another one draws, before it draws for itself
 
 log = logging.getLogger(__name__)
-
-
-class Kept(Generic[T]):
-    """The last few things made, each by the tag that says all it depends on."""
-
-    def __init__(self, many: int) -> None:
-        self._many = many
-        self._things: dict[str, T] = {}
-        self._lock = threading.Lock()
-
-    def get(self, tag: str) -> T | None:
-        return self._things.get(tag)
-
-    def keep(self, tag: str, thing: T) -> T:
-        with self._lock:
-            if len(self._things) >= self._many:
-                self._things.pop(next(iter(self._things)))
-            self._things[tag] = thing
-        return thing
 
 
 @dataclass(frozen=True)
@@ -92,12 +76,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A page of a board for everybody: its rows (HTML) by team, best first, and what else the template needs."""
+    """A page of a board for everybody: its rows (HTML) by team, best first, and what else the template needs.
+
+    `look` is what every row is drawn with, `values` are for the rest of the page.
+    """
 
     order: Order
     places: Mapping[int, Place]
     entries: Mapping[int, Entry | None]
     rows: Mapping[int, str]
+    look: Mapping[str, Any]
     values: Mapping[str, Any]
     leaders: Progress | None
 
@@ -105,8 +93,13 @@ class Drawn:
         """All rows, the one of one's own team marked."""
         rows = dict(self.rows)
         if team is not None and team in rows:
-            rows |= _rows([self.places[team]], self.entries, self.values, mine=True)
+            rows |= _rows([self.places[team]], self.entries, self.look, mine=True)
         return Markup("").join(map(Markup, rows.values()))
+
+    def row(self, place: Place, entry: Entry | None) -> str | None:
+        """The row of this team, if it was drawn of just this."""
+        team = place.team_id
+        return self.rows[team] if self.places.get(team) == place and self.entries[team] == entry else None
 
 
 @dataclass(frozen=True)
@@ -119,50 +112,98 @@ class Own:
 
 
 @dataclass(frozen=True)
+class Page:
+    """A page as one person sees it; one that waits for comparisons is not kept."""
+
+    html: str
+    lasts: bool
+
+
 class _Keeping:
-    pages: Kept[str]
-    tables: Kept[Drawn]
-    orders: Kept[Order]
-    names: Kept[Mapping[int, str]]
+    """What is kept of boards, each kind with the stamp of the board it was made of."""
+
+    def __init__(self) -> None:
+        self.pages: Shared[Hashable, Page] = Shared(64, PATIENCE)
+        self.tables: Shared[Hashable, Drawn] = Shared(32, PATIENCE)
+        self.boards: Shared[Hashable, Board] = Shared(8, PATIENCE)
+        self.orders: Orders = Shared(8, PATIENCE)
+        self.names: Shared[str, Mapping[int, str]] = Shared(4, PATIENCE)
 
 
 def register(app: App) -> None:
-    app.extensions["unseen_boards"] = _Keeping(Kept(64), Kept(32), Kept(8), Kept(4))
+    app.extensions["unseen_boards"] = _Keeping()
 
 
 def page(slug: str) -> Response:
     """The page, 304 where the browser has it already. Visibility is checked before anything kept is given out."""
-    person, asked, pages = visitor(), Asked.by_request(), _kept().pages
-    stamp = standings.stamp(parts().db, slug=slug, principal=person, now=now())
-    # the minute is part of it, for “3 min ago”; the form token and the notices, because the page holds them
-    everybody = _tag(slug, stamp, int(now().timestamp() // 60), languages.current().code)
-    tag = _tag(everybody, asked, person.user_id if person else None, csrf_token(), get_flashed_messages())
+    person, asked, stamp = visitor(), Asked.by_request(), _stamp(slug)
+    # the form token and the notices are part of it, because the page holds them
+    whose = (person.user_id if person else None, csrf_token(), *get_flashed_messages())
+    kind = (slug, languages.current().code, asked, whose)
+    tag = stamp_of(repr((stamp, kind)))
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)
     else:
-        response = make_response(pages.get(tag) or pages.keep(tag, _page(slug, everybody, asked)))
+        found = _kept().pages.of(kind, stamp, lambda _: _page(slug, stamp, asked), lambda page: page.lasts)
+        response = make_response(found.html)
     response.set_etag(tag)
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 
+def board(slug: str, which: str, limit: int) -> Board:
+    """The same for programs: the first rows of a board as it is now."""
+    stamp = _stamp(slug)
+    order = _order(slug, stamp, which)
+
+    def drawn(_: Board | None) -> Board:
+        places = order.places[:limit]
+        read = standings.entries(parts().db, slug=slug, places=places, principal=visitor(), now=now())
+        return Board(slug, which, now(), order.direction, order.note, [entry for entry in read if entry])
+
+    found = _kept().boards.of((slug, which, limit), stamp, drawn, lambda _: order.whole)
+    return replace(found, generated_at=now())
+
+
 def followed(reply: R, receipt: Receipt) -> R:
-    """The reply to a submission, which after it was sent brings the board up to date with it."""
+    """The reply to a submission, after which the board is compared anew, so that who looks next need not wait."""
     if receipt.improved:
-        reply.call_on_close(
-            partial(standings.follow, parts().db, parts().comparisons, slug=receipt.competition, now=now())
-        )
+        reply.call_on_close(partial(_follow, parts(), _kept().orders, receipt.competition, now()))
     return reply
 
 
-def _page(slug: str, tag: str, asked: Asked) -> str:
-    person, tables = visitor(), _kept().tables
+def _follow(connected: Parts, orders: Orders, slug: str, at: datetime) -> None:
+    place: dict[str, Any] = {"slug": slug, "principal": SERVER, "now": at}
+
+    def order(_: Order | None) -> Order:
+        return standings.order(connected.db, connected.comparisons, which="public", **place)
+
+    try:
+        orders.unless_busy((slug, "public"), _with_minute(standings.stamp(connected.db, **place), at), order, _is_whole)
+    except Exception:
+        log.exception("the public board of %s could not be compared anew", slug)
+
+
+def _stamp(slug: str) -> str:
+    """Another one for every board that looks otherwise. Whoever may not see it is refused."""
+    return _with_minute(standings.stamp(parts().db, slug=slug, principal=visitor(), now=now()), now())
+
+
+def _with_minute(stamp: str, at: datetime) -> str:
+    """For “3 min ago”."""
+    return f"{stamp}-{at.timestamp() // 60:.0f}"
+
+
+def _is_whole(order: Order) -> bool:
+    return order.whole
+
+
+def _page(slug: str, stamp: str, asked: Asked) -> Page:
+    person = visitor()
     shown = competitions.shown(parts().db, slug=slug, principal=person, now=now())
-    which = asked.which or ("private" if shown.phase == "revealed" else "public")
-    part = _tag(tag, which, asked.page, asked.search, asked.rows)
-    drawn = tables.get(part) or tables.keep(part, _draw(shown, tag, which, asked))
+    drawn = _table(shown, stamp, asked)
     own = None if asked.projected else _own(slug, drawn.order)
-    return render_template(
+    html = render_template(
         "leaderboard.html",
         **drawn.values,
         c=shown,
@@ -171,6 +212,15 @@ def _page(slug: str, tag: str, asked: Asked) -> str:
         rows=drawn.with_own(own.team if own else None),
         progress=_progress(slug, drawn, own),
         refresh=REFRESH_SECONDS.get(shown.phase),
+    )
+    return Page(html, drawn.order.whole)
+
+
+def _table(shown: Shown, stamp: str, asked: Asked) -> Drawn:
+    which = asked.which or ("private" if shown.phase == "revealed" else "public")
+    kind = (shown.slug, languages.current().code, which, asked.page, asked.search, asked.rows)
+    return _kept().tables.of(
+        kind, stamp, lambda before: _draw(shown, stamp, which, asked, before), lambda drawn: drawn.order.whole
     )
 
 
@@ -182,39 +232,50 @@ def _own(slug: str, order: Order) -> Own | None:
     return Own(team, order.places[position].rank, position // ROWS + 1)
 
 
-def _draw(shown: Shown, tag: str, which: str, asked: Asked) -> Drawn:
-    order = _order(shown.slug, tag, which)
-    places = _matching(shown.slug, tag, order, asked.search) if asked.search else order.places
+def _draw(shown: Shown, stamp: str, which: str, asked: Asked, before: Drawn | None) -> Drawn:
+    order = _order(shown.slug, stamp, which)
+    places = _matching(shown.slug, stamp, order, asked.search) if asked.search else order.places
     pages = max(1, -(-len(places) // asked.rows))
     number = 1 if asked.projected else min(asked.page, pages)
     on_page = places[(number - 1) * asked.rows : number * asked.rows]
     read = standings.entries(parts().db, slug=shown.slug, places=on_page, principal=visitor(), now=now())
     entries = {place.team_id: entry for place, entry in zip(on_page, read, strict=True)}
-    exact = which == "private" or shown.release == "full"
-    scale = charts.Scale.of([place.score for place in order.places], order.direction)
+    look = _look(shown, order, on_page)
     values = {
-        "board": order.board,
+        **look,
         "ranked": order.ranked,
+        "note": order.note,
         "found": len(places),
         "page": number,
         "pages": pages,
-        "time_zone": shown.time_zone,
-        "exact": exact,
-        "places": present.decimals(place.score for place in on_page),
-        "public_places": present.decimals(place.public_score for place in on_page),
-        **_compared(order, on_page, exact=exact),
         "compared_rows": shown.test_rows - shown.public_rows if which == "private" else shown.public_rows,
-        "scale": scale,
-        "guides": charts.guides(scale, [place.score for place in order.places if place.rank is None]),
     }
     return Drawn(
         order=order,
         places={place.team_id: place for place in on_page},
         entries=entries,
-        rows=_rows(on_page, entries, values, mine=False),
+        rows=_rows(on_page, entries, look, mine=False, before=before if before and before.look == look else None),
+        look=look,
         values=values,
-        leaders=None if asked.search or asked.projected or number > 1 else _leaders(shown.slug, tag),
+        leaders=None if asked.search or asked.projected or number > 1 else _leaders(shown.slug, stamp),
     )
+
+
+def _look(shown: Shown, order: Order, on_page: Sequence[Place]) -> dict[str, Any]:
+    """What every row is drawn with, the minute included, of which each says how long ago it was."""
+    exact = order.board == "private" or shown.release == "full"
+    scale = charts.Scale.of([place.score for place in order.places], order.direction)
+    return {
+        "board": order.board,
+        "minute": now().replace(second=0, microsecond=0),
+        "time_zone": shown.time_zone,
+        "exact": exact,
+        "places": present.decimals(place.score for place in on_page),
+        "public_places": present.decimals(place.public_score for place in on_page),
+        **_compared(order, on_page, exact=exact),
+        "scale": scale,
+        "guides": charts.guides(scale, [place.score for place in order.places if place.rank is None]),
+    }
 
 
 def _compared(order: Order, on_page: Sequence[Place], *, exact: bool) -> dict[str, Any]:
@@ -223,7 +284,6 @@ def _compared(order: Order, on_page: Sequence[Place], *, exact: bool) -> dict[st
     said = first.compared if first else None
     behind = [place.compared.behind for place in on_page if place.compared and place.compared.behind]
     return {
-        "note": order.note,
         "tied": order.note is not None,
         "compared": said is not None and said.behind is not None,
         "with_ranks": said is not None and said.ranks is not None,
@@ -232,16 +292,16 @@ def _compared(order: Order, on_page: Sequence[Place], *, exact: bool) -> dict[st
     }
 
 
-def _order(slug: str, tag: str, which: str) -> Order:
-    orders, tag = _kept().orders, _tag(tag, which)
+def _order(slug: str, stamp: str, which: str) -> Order:
     place: dict[str, Any] = {"slug": slug, "which": which, "principal": visitor(), "now": now()}
-    return orders.get(tag) or orders.keep(tag, standings.order(parts().db, parts().comparisons, **place))
+    return _kept().orders.of(
+        (slug, which), stamp, lambda _: standings.order(parts().db, parts().comparisons, **place), _is_whole
+    )
 
 
-def _matching(slug: str, tag: str, order: Order, text: str) -> Sequence[Place]:
-    kept = _kept().names
+def _matching(slug: str, stamp: str, order: Order, text: str) -> Sequence[Place]:
     place: dict[str, Any] = {"slug": slug, "principal": visitor(), "now": now()}
-    known = kept.get(tag) or kept.keep(tag, standings.names_by_team(parts().db, **place))
+    known = _kept().names.of(slug, stamp, lambda _: standings.names_by_team(parts().db, **place))
     return standings.matching(order, known, text)
 
 
@@ -249,11 +309,23 @@ def _matching(slug: str, tag: str, order: Order, text: str) -> Sequence[Place]:
 
 
 def _rows(
-    places: Sequence[Place], entries: Mapping[int, Entry | None], values: Mapping[str, Any], *, mine: bool
+    places: Sequence[Place],
+    entries: Mapping[int, Entry | None],
+    look: Mapping[str, Any],
+    *,
+    mine: bool,
+    before: Drawn | None = None,
 ) -> dict[int, str]:
-    """Each row's HTML by team. What cannot be drawn says so in its own place and leaves the others alone."""
-    template: Any = current_app.jinja_env.get_template("board_rows.html").make_module({**values, "now": now()})
-    return {place.team_id: _row(template, place, entries[place.team_id], mine) for place in places}
+    """Each row's HTML by team, as it was `before` with the same look where nothing of it has changed.
+
+    What cannot be drawn says so in its own place and leaves the others alone.
+    """
+    template: Any = current_app.jinja_env.get_template("board_rows.html").make_module({**look, "now": now()})
+    with languages.speaking(languages.current().code):  # known once for all of them
+        return {
+            place.team_id: (before and before.row(place, entry)) or _row(template, place, entry, mine)
+            for place, entry in ((place, entries[place.team_id]) for place in places)
+        }
 
 
 def _row(template: Any, place: Place, entry: Entry | None, mine: bool) -> str:
@@ -268,8 +340,8 @@ def _row(template: Any, place: Place, entry: Entry | None, mine: bool) -> str:
 # progress
 
 
-def _leaders(slug: str, tag: str) -> Progress:
-    leading = [place.team_id for place in _order(slug, tag, "public").places if place.rank is not None][:LEADERS]
+def _leaders(slug: str, stamp: str) -> Progress:
+    leading = [place.team_id for place in _order(slug, stamp, "public").places if place.rank is not None][:LEADERS]
     return standings.progress(parts().db, slug=slug, teams=leading, principal=visitor(), now=now())
 
 
@@ -285,10 +357,6 @@ def _progress(slug: str, drawn: Drawn, own: Own | None) -> dict[str, Any] | None
     drawing = charts.drawing(progress)
     scores = [score for line in lines for _, score in line.steps]
     return {"of": progress, "drawing": drawing, "places": present.decimals(scores)} if drawing else None
-
-
-def _tag(*seen: object) -> str:
-    return stamp_of(repr(seen))
 
 
 def _kept() -> _Keeping:
