@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from unseen_server.db import queries
@@ -15,8 +15,10 @@ from unseen_server.db.models import PredictionVector, SubmittedFile
 
 def keep(session: Session, submission_id: int, predictions: NDArray[np.float64], uploaded: bytes) -> None:
     """Store predictions (n,), aligned to the key's ids, and the file as it came; both are there once it commits."""
-    session.add(PredictionVector(submission_id=submission_id, content=predictions.astype("<f8").tobytes()))
-    session.add(SubmittedFile(submission_id=submission_id, content=uploaded))
+    connection = session.connection()
+    vector = predictions.astype("<f8").tobytes()
+    connection.execute(insert(PredictionVector), {"submission_id": submission_id, "content": vector})
+    connection.execute(insert(SubmittedFile), {"submission_id": submission_id, "content": uploaded})
 
 
 def predictions_of(session: Session, submission_ids: Sequence[int]) -> Iterator[tuple[int, NDArray[np.float64]]]:

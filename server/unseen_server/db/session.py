@@ -13,6 +13,7 @@ from typing import IO, Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from unseen_server.core.errors import Busy, StorageFull
 
@@ -110,18 +111,21 @@ class Database:
         journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info[:3]) else "DELETE"
 
         @event.listens_for(engine, "connect")
-        def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        def set_up(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
             connection.isolation_level = None  # transactions are begun below, by us alone
             for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
+            record.info["patience"] = round(1000 * LOCK_TIMEOUT)
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             # A deferred BEGIN that later writes fails with "locked"; a writer takes its lock first.
             options = connection.get_execution_options()
-            writing, patience = options.get("writing", False), options.get("patience", LOCK_TIMEOUT)
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={round(1000 * patience)}")
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+            patience = round(1000 * options.get("patience", LOCK_TIMEOUT))
+            if connection.info["patience"] != patience:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={patience}")
+                connection.info["patience"] = patience
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if "patience" in options else "BEGIN")
 
         return engine
 
@@ -142,11 +146,8 @@ class Database:
 
     @contextmanager
     def _transaction(self, patience: float) -> Iterator[Session]:
-        with (
-            _refusals(),
-            Session(self.engine.execution_options(writing=True, patience=patience), expire_on_commit=False) as session,
-            session.begin(),
-        ):
+        with _refusals(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            session.connection(execution_options={"patience": patience})
             yield session
 
     def close(self) -> None:

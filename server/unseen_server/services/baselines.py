@@ -18,7 +18,7 @@ from unseen_server.db.models import Competition, Submission, Team
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, entries, names, receipts, releasing
 from unseen_server.services.bundles import TIERS, DeclaredBaseline
-from unseen_server.services.entries import LONGEST_FILE_NAME, Upload
+from unseen_server.services.entries import LONGEST_FILE_NAME, Admitted, Upload
 from unseen_server.services.keys import KeyRing, LoadedKey
 from unseen_server.services.principals import Principal
 
@@ -138,20 +138,18 @@ def place(
     )
     session.add(team)
     session.flush()
-    submission = Submission(
-        competition_id=competition.id,
-        team_id=team.id,
-        quota_day=limits.quota_day(now, competition.time_zone),
-        slot=0,
-        request_digest=upload.request_digest,
-        file_name=upload.file_name,
-        message="",
-        sha256=upload.sha256,
-        submitted_at=now,
-        late=False,
+    day = limits.quota_day(now, competition.time_zone)
+    entered = entries.enter(
+        session,
+        competition,
+        team,
+        Admitted(upload, now, day, slot=0),
+        scores,
+        releasing.of_baseline(competition, scores),
+        predictions,
+        head=queries.chains.locked_chain(session, competition.id),
+        actor=actor,
     )
-    released = releasing.of_baseline(competition, scores)
-    entered = entries.enter(session, competition, team, submission, scores, released, predictions, content, actor=actor)
     return Added(name, declared.tier, entered.shown)
 
 

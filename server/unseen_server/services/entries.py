@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.orm import Session
 
 from unseen_server import storage
@@ -18,7 +21,7 @@ from unseen_server.core.release import Released
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateScore, Score, Standing, Submission, Team
 from unseen_server.services import audit, receipts, teams
-from unseen_server.services.receipts import Linked
+from unseen_server.services.receipts import Linked, Vouched
 
 LONGEST_FILE_NAME = 255
 
@@ -32,57 +35,98 @@ class Upload:
     message: str = ""
     idempotency_key: str | None = None
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
-    @property
+    @cached_property
     def request_digest(self) -> str:
         return digest_of(f"{self.sha256}\n{self.message}")
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """An upload that counts: when it came, the slot of that day that it takes, and who sent it (None: the staff)."""
+
+    upload: Upload
+    submitted_at: datetime
+    quota_day: date
+    slot: int
+    late: bool = False
+    user_id: int | None = None
 
 
 @dataclass(frozen=True)
 class Entered:
     """What an accepted file changed on the public board, as its team may know it, and its link of the chain."""
 
+    vouched: Vouched
+    linked: Linked
     shown: float | None
     previous_best: float | None
     improved: bool
     rank: int | None
     previous_rank: int | None
     teams: int
-    linked: Linked
 
 
 def enter(
     session: Session,
     competition: Competition,
     team: Team,
-    submission: Submission,
+    admitted: Admitted,
     scores: Scores,
     released: Released,
     predictions: NDArray[np.float64],
-    content: bytes,
     *,
+    head: str,
     actor: str,
 ) -> Entered:
-    """Write everything one file leaves behind, inside the caller's transaction."""
-    linked = receipts.add_link(session, submission, team.id)
-    public, private = scored(competition, submission.id, scores, released)
-    session.add_all([Score(**public), PrivateScore(**private)])
-    storage.keep(session, submission.id, predictions, content)
+    """Write everything one file leaves behind, inside the caller's transaction, which holds the chain's `head`."""
+    upload = admitted.upload
+    vouched = Vouched(_numbered(session, team, admitted), upload.sha256, admitted.submitted_at, team.id)
+    linked = receipts.add_link(session, competition, head, vouched)
+    public, private = scored(competition, vouched.ref, scores, released)
+    connection = session.connection()
+    connection.execute(insert(Score), public)
+    connection.execute(insert(PrivateScore), private)
+    storage.keep(session, vouched.ref, predictions, upload.content)
     audit.record(
         session,
         actor=actor,
         action="submission.add",
-        subject=str(submission.id),
-        now=submission.submitted_at,
+        subject=str(vouched.ref),
+        now=admitted.submitted_at,
         competition=competition,
         team=team.name,
-        sha256=submission.sha256,
-        slot=submission.slot,
+        sha256=upload.sha256,
+        slot=admitted.slot,
     )
-    return _stand(session, competition, team, submission, released, linked)
+    return _stand(session, competition, team, admitted, released, vouched, linked)
+
+
+def _numbered(session: Session, team: Team, admitted: Admitted) -> int:
+    """Add the submission's own row; its number is its place in the order of all."""
+    upload = admitted.upload
+    row = {
+        "competition_id": team.competition_id,
+        "team_id": team.id,
+        "entered_as": team.id,
+        "user_id": admitted.user_id,
+        "quota_day": admitted.quota_day,
+        "slot": admitted.slot,
+        "idempotency_key": upload.idempotency_key,
+        "request_digest": upload.request_digest,
+        "file_name": upload.file_name,
+        "message": upload.message,
+        "sha256": upload.sha256,
+        "submitted_at": admitted.submitted_at,
+        "late": admitted.late,
+    }
+    return session.connection().execute(_NUMBERED, row).scalar_one()
+
+
+_NUMBERED = insert(Submission).returning(Submission.id)
 
 
 def scored(
@@ -97,32 +141,65 @@ def _stand(
     session: Session,
     competition: Competition,
     team: Team,
-    submission: Submission,
+    admitted: Admitted,
     released: Released,
+    vouched: Vouched,
     linked: Linked,
 ) -> Entered:
     """Bring the team's standing up to date; a late file leaves it as it was."""
     direction = metrics.metric(competition.metric).direction
-    standing = _standing_of(session, competition, team)
-    previous_best = standing.score
-    previous_rank = teams.public_rank(session, competition, standing)
+    before = queries.boards.standing_by(session, team.id)
+    score, submission_id = before or (None, None)
+    previous_best, previous_rank = score, _rank(session, competition, team, score, submission_id)
     shown = released.shown if released.accepted else None
-    improved = shown is not None and (previous_best is None or ranking.better(shown, previous_best, direction))
-    if not submission.late:
-        standing.entries += 1
-        standing.last_submission_at = submission.submitted_at
-        if improved:
-            standing.score, standing.submission_id = shown, submission.id
-    session.flush()
+    improved = shown is not None and (score is None or ranking.better(shown, score, direction)) and not admitted.late
+    if improved:
+        score, submission_id = shown, vouched.ref
+    _write_standing(session, team, admitted, score, submission_id, new=before is None)
     return Entered(
+        vouched=vouched,
+        linked=linked,
         shown=released.shown,
         previous_best=previous_best,
-        improved=improved and not submission.late,
-        rank=teams.public_rank(session, competition, standing),
+        improved=improved,
+        rank=_rank(session, competition, team, score, submission_id) if improved else previous_rank,
         previous_rank=previous_rank,
         teams=queries.boards.ranked_teams(session, competition.id),
-        linked=linked,
     )
+
+
+def _rank(
+    session: Session, competition: Competition, team: Team, score: float | None, submission_id: int | None
+) -> int | None:
+    return teams.rank_by(session, competition, score, submission_id) if _is_ranked(team) else None
+
+
+def _write_standing(
+    session: Session, team: Team, admitted: Admitted, score: float | None, submission_id: int | None, *, new: bool
+) -> None:
+    connection = session.connection()
+    if new:
+        place = {"team_id": team.id, "competition_id": team.competition_id, "ranked": _is_ranked(team), "entries": 0}
+        connection.execute(insert(Standing), place)
+    if not admitted.late:
+        best = {"stands_at": score, "best": submission_id}
+        connection.execute(_COUNT_ONE_MORE, {"team": team.id, "at": admitted.submitted_at, **best})
+
+
+_COUNT_ONE_MORE = (
+    update(Standing)
+    .where(Standing.team_id == bindparam("team"))
+    .values(
+        entries=Standing.entries + 1,
+        last_submission_at=bindparam("at"),
+        score=bindparam("stands_at"),
+        submission_id=bindparam("best"),
+    )
+)
+
+
+def _is_ranked(team: Team) -> bool:
+    return team.kind == "student"
 
 
 def stand_anew(session: Session, competition: Competition, team: Team) -> None:
@@ -152,6 +229,6 @@ def _standing_of(session: Session, competition: Competition, team: Team) -> Stan
     """The team's standing, made empty where it has none yet."""
     standing = session.get(Standing, team.id)
     if standing is None:
-        standing = Standing(team_id=team.id, competition_id=competition.id, ranked=team.kind == "student", entries=0)
+        standing = Standing(team_id=team.id, competition_id=competition.id, ranked=_is_ranked(team), entries=0)
         session.add(standing)
     return standing

@@ -11,15 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from unseen_server.core import receipts
 from unseen_server.core.receipts import Leaf
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, ReceiptKey, RemovedLink, Submission
+from unseen_server.db.models import Chain, Competition, ReceiptKey, RemovedLink, Submission
 from unseen_server.db.session import Database
 from unseen_server.services import competitions
 from unseen_server.services.principals import Principal
@@ -36,6 +38,7 @@ class Signer:
     """Signs with the Ed25519 key that follows from the server's secret (HKDF-SHA256)."""
 
     secret: str = field(repr=False)
+    published_in: WeakSet[Database] = field(default_factory=WeakSet, init=False, repr=False, compare=False)
 
     @cached_property
     def _key(self) -> Ed25519PrivateKey:
@@ -53,6 +56,16 @@ class Signer:
 
     def sign(self, text: str) -> str:
         return self._key.sign(text.encode()).hex()
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """What a receipt vouches for: the number of a submission, the hash of its file, when it came, and whose it is."""
+
+    ref: int
+    sha256: str
+    submitted_at: datetime
+    team_id: int
 
 
 @dataclass(frozen=True)
@@ -103,16 +116,18 @@ class ChainPart:
 # inside the transaction of a submission
 
 
-def add_link(session: Session, submission: Submission, team_id: int) -> Linked:
-    """Number the submission and hang it into its competition's chain, which nobody else does until the commit."""
-    chain = queries.chains.locked_chain(session, submission.competition_id)
-    submission.entered_as = team_id
-    session.add(submission)
-    session.flush()
-    entry = receipts.entry(submission.id, submission.sha256, submission.submitted_at, team_id)
-    linked = Linked(chain.head, receipts.link(chain.head, entry))
-    submission.chain = chain.head = linked.link
-    return linked
+def add_link(session: Session, competition: Competition, head: str, vouched: Vouched) -> Linked:
+    """Hang a submission into its competition's chain, whose end the caller holds until the commit."""
+    entry = receipts.entry(vouched.ref, vouched.sha256, vouched.submitted_at, vouched.team_id)
+    link = receipts.link(head, entry)
+    connection = session.connection()
+    connection.execute(_ADD_LINK, {"ref": vouched.ref, "link": link})
+    connection.execute(_MOVE_ON, {"competition": competition.id, "link": link})
+    return Linked(head, link)
+
+
+_ADD_LINK = update(Submission).where(Submission.id == bindparam("ref")).values(chain=bindparam("link"))
+_MOVE_ON = update(Chain).where(Chain.competition_id == bindparam("competition")).values(head=bindparam("link"))
 
 
 def keep_links(session: Session, submissions: Sequence[Submission]) -> None:
@@ -126,12 +141,12 @@ def keep_links(session: Session, submissions: Sequence[Submission]) -> None:
             session.add(RemovedLink(**place, entry=leaf.entry, link=submission.chain))
 
 
-def sign(signer: Signer, competition: Competition, submission: Submission, linked: Linked) -> Signature:
+def sign(signer: Signer, competition: Competition, vouched: Vouched, linked: Linked) -> Signature:
     text = receipts.signed_text(
         competition=competition.slug,
-        ref=submission.id,
-        sha256=submission.sha256,
-        submitted_at=submission.submitted_at,
+        ref=vouched.ref,
+        sha256=vouched.sha256,
+        submitted_at=vouched.submitted_at,
         seal=competition.seal,
         previous=linked.previous,
         link=linked.link,
@@ -139,16 +154,27 @@ def sign(signer: Signer, competition: Competition, submission: Submission, linke
     return Signature(competition.seal, receipts.key_id(signer.public_key), signer.sign(text))
 
 
+def keep(session: Session, ref: int, receipt: dict[str, Any]) -> None:
+    """As it is given now, for whoever asks for the same again."""
+    session.connection().execute(_KEEP, {"ref": ref, "given": receipt})
+
+
+_KEEP = update(Submission).where(Submission.id == bindparam("ref")).values(receipt=bindparam("given"))
+
+
 # publishing
 
 
 def publish(db: Database, signer: Signer, now: datetime) -> None:
     """Write the public key down, once, before anything is signed with its other half."""
+    if db in signer.published_in:
+        return
     with db.read() as session:
-        if queries.chains.is_known_receipt_key(session, signer.public_key):
-            return
-    with contextlib.suppress(IntegrityError), db.write() as session:  # another process was faster
-        session.add(ReceiptKey(public_key=signer.public_key, since=now))
+        known = queries.chains.is_known_receipt_key(session, signer.public_key)
+    if not known:
+        with contextlib.suppress(IntegrityError), db.write() as session:  # another process was faster
+            session.add(ReceiptKey(public_key=signer.public_key, since=now))
+    signer.published_in.add(db)
 
 
 def published_keys(db: Database, signer: Signer) -> list[PublishedKey]:

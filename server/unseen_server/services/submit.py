@@ -34,10 +34,10 @@ from unseen_server.core.release import LADDER
 from unseen_server.core.schedule import ClockTime
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Rejection, Submission, Team, User
+from unseen_server.db.models import Competition, Rejection, Team
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, entries, names, receipts, releasing, teams
-from unseen_server.services.entries import LONGEST_FILE_NAME, Entered, Upload
+from unseen_server.services.entries import LONGEST_FILE_NAME, Admitted, Entered, Upload
 from unseen_server.services.keys import KeyRing, LoadedKey
 from unseen_server.services.principals import Principal
 from unseen_server.services.receipts import Signature, Signer
@@ -140,11 +140,11 @@ def submit(
         if signer:
             receipts.publish(db, signer, received_at)
         with db.write() as session:
-            competition, team = _locked(session, competition.id, principal)
+            head, competition, team = _locked(session, competition.id, principal)
             if not judged.still_holds(session, competition, team):
                 continue  # judge again
             return _first_answer(session, competition, principal, upload) or _entered(
-                session, competition, team, principal, upload, judged, received_at, signer
+                session, head, competition, team, principal, upload, judged, received_at, signer
             )
 
 
@@ -298,21 +298,22 @@ def _seconds(span: timedelta) -> int:
 # inside the transaction
 
 
-def _locked(session: Session, competition_id: int, principal: Principal) -> tuple[Competition, Team]:
-    """The competition and the person's team by now, for which nobody else submits meanwhile.
+def _locked(session: Session, competition_id: int, principal: Principal) -> tuple[str, Competition, Team]:
+    """The end of the chain, the competition and the person's team by now, for which nobody else submits meanwhile.
 
     The chain comes first, for which all queue: where new ones kept joining those who share the competition's row,
     whoever wants it alone, to correct labels or to reveal, would never have a turn on PostgreSQL.
     """
-    queries.chains.locked_chain(session, competition_id)
+    head = queries.chains.locked_chain(session, competition_id)
     competition = queries.competitions.locked_competition(session, competition_id, exclusively=False)
-    if session.get_one(User, principal.user_id).disabled_at:
+    if queries.people.is_disabled(session, principal.user_id):
         raise NotSignedIn()  # deleted meanwhile: nothing of theirs may be kept any more
-    return competition, queries.teams.locked_team_of(session, competition.id, principal.user_id)
+    return head, competition, queries.teams.locked_team_of(session, competition.id, principal.user_id)
 
 
 def _entered(
     session: Session,
+    head: str,
     competition: Competition,
     team: Team,
     principal: Principal,
@@ -326,56 +327,44 @@ def _entered(
     judged_at = competitions.judged_at(competition, received_at)
     late = schedule.admit(competitions.timetable(competition, allowance.deadline), judged_at)
     _refuse_over_quota(competition, allowance, received_at)
-    submission = Submission(
-        competition_id=competition.id,
-        team_id=team.id,
-        user_id=principal.user_id,
-        quota_day=limits.quota_day(received_at, competition.time_zone),
-        slot=allowance.used_today,
-        idempotency_key=upload.idempotency_key,
-        request_digest=upload.request_digest,
-        file_name=upload.file_name,
-        message=upload.message,
-        sha256=upload.sha256,
-        submitted_at=received_at,
-        late=late,
-    )
+    day = limits.quota_day(received_at, competition.time_zone)
+    admitted = Admitted(upload, received_at, day, allowance.used_today, late, principal.user_id)
     entered = entries.enter(
         session,
         competition,
         team,
-        submission,
+        admitted,
         judged.scores,
         judged.told.released,
         judged.predictions,
-        upload.content,
+        head=head,
         actor=principal.username,
     )
-    signed = receipts.sign(signer, competition, submission, entered.linked) if signer else None
-    receipt = _receipt(competition, submission, judged.told, entered, allowance, signed)
-    submission.receipt = msgspec.to_builtins(receipt)
+    signed = receipts.sign(signer, competition, entered.vouched, entered.linked) if signer else None
+    receipt = _receipt(competition, admitted, judged.told, entered, allowance, signed)
+    receipts.keep(session, receipt.ref, msgspec.to_builtins(receipt))
     return Answer(receipt, replayed=False)
 
 
 def _receipt(
     competition: Competition,
-    submission: Submission,
+    admitted: Admitted,
     told: Told,
     entered: Entered,
     before: limits.Allowance,
     signed: Signature | None,
 ) -> Receipt:
     return Receipt(
-        ref=submission.id,
+        ref=entered.vouched.ref,
         status="scored",
-        message=submission.message,
-        file_name=submission.file_name,
-        sha256=submission.sha256,
-        submitted_at=submission.submitted_at,
+        message=admitted.upload.message,
+        file_name=admitted.upload.file_name,
+        sha256=admitted.upload.sha256,
+        submitted_at=admitted.submitted_at,
         public_score=entered.shown,
         significant=told.released.accepted if competition.release == LADDER else None,
         selected=False,
-        late=submission.late,
+        late=admitted.late,
         competition=competition.slug,
         metric=competition.metric,
         direction=metrics.metric(competition.metric).direction,
@@ -392,7 +381,7 @@ def _receipt(
         resets_at=before.resets_at,
         resets_at_local=schedule.local(before.resets_at, before.time_zone),
         time_zone=competition.time_zone,
-        team_number=submission.entered_as,
+        team_number=entered.vouched.team_id,
         previous_link=entered.linked.previous,
         link=entered.linked.link,
         **vars(signed) if signed else {},

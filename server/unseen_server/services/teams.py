@@ -62,7 +62,8 @@ def own_deadline(
 
 
 def _latest(competition: Competition, granted: Sequence[Row[datetime | None, int, date | None]]) -> datetime:
-    return max([competition.deadline, *(extension.until for extension in granted if extension.until)])
+    latest: datetime = max([competition.deadline, *(extension.until for extension in granted if extension.until)])
+    return latest
 
 
 def allowance(
@@ -92,7 +93,14 @@ def allowance(
 
 def public_rank(session: Session, competition: Competition, standing: Standing | None) -> int | None:
     """The team's rank on the public board by what is shown; None without a score, and for staff and baselines."""
-    if standing is None or not standing.ranked or standing.score is None or standing.submission_id is None:
+    if standing is None or not standing.ranked:
+        return None
+    return rank_by(session, competition, standing.score, standing.submission_id)
+
+
+def rank_by(session: Session, competition: Competition, score: float | None, submission_id: int | None) -> int | None:
+    """The rank of a team that stands by this score, which that submission of it reached first."""
+    if score is None or submission_id is None:
         return None
     direction = metrics.metric(competition.metric).direction
-    return 1 + queries.boards.teams_ahead(session, competition.id, direction, standing.score, standing.submission_id)
+    return 1 + queries.boards.teams_ahead(session, competition.id, direction, score, submission_id)

@@ -90,16 +90,19 @@ def public_places(
 
     It reads one standing per team and never a submission, so it costs the same however much was submitted.
     """
-    columns = select(Standing.team_id, Standing.ranked, Standing.score, Standing.submission_id)
-    return session.execute(_on_the_public_board(columns, competition_id, direction).limit(limit)).all()
+    return session.execute(_PUBLIC_PLACES[direction].limit(limit), {"competition_id": competition_id}).all()
 
 
-def _on_the_public_board(chosen: Select[*Ts], competition_id: int, direction: str) -> Select[*Ts]:
+def _on_the_public_board(chosen: Select[*Ts], direction: str) -> Select[*Ts]:
     """Who has a score, best first, ties to teams before baselines and then to the earlier (core/ranking.board)."""
     score = Standing.score.asc() if direction == "lower" else Standing.score.desc()
     return (
         chosen.join(Team, Team.id == Standing.team_id)
-        .where(Standing.competition_id == competition_id, _is_a_number(Standing.score), Team.kind != "staff")
+        .where(
+            Standing.competition_id == bindparam("competition_id"),
+            _is_a_number(Standing.score),
+            Team.kind != "staff",
+        )
         .order_by(score, Standing.ranked.desc(), Standing.submission_id)
     )
 
@@ -127,6 +130,15 @@ def private_places(
 def _is_a_number(score: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
     """Only finite scores rank: SQLite would keep any text in this column, PostgreSQL a NaN."""
     return score.between(-sys.float_info.max, sys.float_info.max)
+
+
+# Made once, as it is asked whenever a board is drawn.
+_PUBLIC_PLACES = {
+    direction: _on_the_public_board(
+        select(Standing.team_id, Standing.ranked, Standing.score, Standing.submission_id), direction
+    )
+    for direction in ("lower", "higher")
+}
 
 
 def standing_teams(
@@ -179,7 +191,8 @@ def shown_over_time(
 
 
 def public_board(session: Session, competition_id: int, direction: str) -> Sequence[Row[Standing, Team]]:
-    return session.execute(_on_the_public_board(select(Standing, Team), competition_id, direction)).all()
+    statement = _on_the_public_board(select(Standing, Team), direction)
+    return session.execute(statement, {"competition_id": competition_id}).all()
 
 
 def private_board(session: Session, competition_id: int) -> Sequence[Row[PrivateStanding, Standing, Team]]:
@@ -231,6 +244,14 @@ _BOARD_STATE = (
     .outerjoin_from(Competition.__table__, Chain.__table__)
     .where(_OF_COMPETITIONS.slug == bindparam("slug"))
 )
+
+
+def standing_by(session: Session, team_id: int) -> Row[float | None, int | None] | None:
+    """What a team stands by on the public board: the best score shown, and the submission that first reached it."""
+    return session.execute(_STANDING, {"team_id": team_id}).one_or_none()
+
+
+_STANDING = select(Standing.score, Standing.submission_id).where(Standing.team_id == bindparam("team_id"))
 
 
 def standings_of(session: Session, competition_id: int) -> Sequence[Standing]:

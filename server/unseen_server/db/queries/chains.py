@@ -11,17 +11,12 @@ from sqlalchemy.orm import Session
 from unseen_server.db.models import AnswerKeyVersion, Chain, ReceiptKey, RemovedLink, Submission
 
 
-def locked_chain(session: Session, competition_id: int) -> Chain:
-    """The row, held until the transaction ends: nobody else adds a submission meanwhile."""
+def locked_chain(session: Session, competition_id: int) -> str:
+    """The end of the chain; its row is held until the transaction ends: nobody else adds a submission meanwhile."""
     return session.scalars(_LOCKED, {"competition_id": competition_id}).one()
 
 
-_LOCKED = (
-    select(Chain)
-    .where(Chain.competition_id == bindparam("competition_id"))
-    .with_for_update()
-    .execution_options(populate_existing=True)
-)
+_LOCKED = select(Chain.head).where(Chain.competition_id == bindparam("competition_id")).with_for_update()
 
 
 def head(session: Session, competition_id: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from unseen_server.db.models import (
@@ -73,10 +73,25 @@ def locked_user(session: Session, user_id: int) -> User:
     ).one()
 
 
+def is_disabled(session: Session, user_id: int) -> bool:
+    return session.scalars(_DISABLED, {"user_id": user_id}).one() is not None
+
+
+# This one and those below that are made once are asked by every file: making a question takes longer than asking it.
+_DISABLED = select(User.disabled_at).where(User.id == bindparam("user_id"))
+
+
 def roles_of(session: Session, user_id: int) -> Sequence[Row[Enrolment, Course]]:
     return session.execute(
         select(Enrolment, Course).join(Course).where(Enrolment.user_id == user_id).order_by(Course.slug)
     ).all()
+
+
+def role_by_course(session: Session, user_id: int) -> dict[int, str]:
+    return {row.course_id: row.role for row in session.execute(_ROLES, {"user_id": user_id})}
+
+
+_ROLES = select(Enrolment.course_id, Enrolment.role).where(Enrolment.user_id == bindparam("user_id"))
 
 
 def enrolment_of(session: Session, course_id: int, user_id: int) -> Enrolment | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import Competition, UploadTicket, User
@@ -18,6 +18,15 @@ def ticket_with_digest(session: Session, digest: str) -> Row[UploadTicket, User,
         .join(Competition, Competition.id == UploadTicket.competition_id)
         .where(UploadTicket.digest == digest)
         .with_for_update(of=UploadTicket)
+    ).one_or_none()
+
+
+def content_size(session: Session, digest: str) -> Row[str, str, int] | None:
+    """The competition's slug, the name of the ticket's file, and its bytes."""
+    return session.execute(
+        select(Competition.slug, UploadTicket.file_name, func.coalesce(func.length(UploadTicket.content), 0))
+        .join(Competition, Competition.id == UploadTicket.competition_id)
+        .where(UploadTicket.digest == digest)
     ).one_or_none()
 
 
