@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from flask import Flask, Response
 
+from unseen_server import memory
 from unseen_server.config import Config
 from unseen_server.db.session import Database
 from unseen_server.services import copies, meter
@@ -14,7 +15,8 @@ from unseen_server.services.comparisons import Comparisons
 from unseen_server.services.kept import Kept
 from unseen_server.services.keys import KeyRing
 from unseen_server.services.receipts import Signer
-from unseen_server.web import api, errors, kaggle, languages, pages, sso
+from unseen_server.services.room import Room
+from unseen_server.web import api, errors, kaggle, languages, pages, sending, sso
 from unseen_server.web.context import Parts
 
 FORM_FIELDS_IN_MEMORY = 512 * 1024  # less than two of the parser's chunks of 64 KiB would refuse files, too
@@ -36,6 +38,7 @@ def wall_clock() -> datetime:
 
 
 def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Flask:
+    memory.return_large_blocks()
     app = Flask("unseen_server", template_folder="web/templates", static_folder="web/static")
     app.config.update(
         MAX_CONTENT_LENGTH=config.max_upload,
@@ -58,9 +61,10 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
         db=db,
         keys=keys,
         comparisons=Comparisons(db, keys),
-        meters=Kept(meter.KEPT, meter.PATIENCE),
+        meters=Kept(meter.KEPT, meter.PATIENCE, meter.MOST_WAITING),
         copies=Kept(copies.KEPT),
         signer=Signer(config.secret()),
+        room=Room(config.upload_memory),
         clock=clock,
         downloads=config.home / "downloads",
     )
@@ -68,6 +72,7 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
     app.register_blueprint(kaggle.blueprint)
     app.register_blueprint(pages.blueprint)
     errors.register(app)
+    sending.register(app)
     if config.single_sign_on:
         sso.connect(app, config.single_sign_on)
     app.after_request(_with_headers)

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from unseen_server import memory
 from unseen_server.core.errors import BadRequest
 
 MEBIBYTE = 1024 * 1024
+MOST = 65535  # of what is set as a number
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class SingleSignOn:
 class Config:
     """`home` holds what belongs to this installation; sizes are bytes.
 
+    `upload_memory` is what uploads may take together while they are read; `serve` gives each process its part.
     `trusted_proxy` is the address of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; others' are not.
     """
 
@@ -52,6 +55,7 @@ class Config:
     secret_key: str | None = field(default=None, repr=False)
     trusted_proxy: str | None = None
     max_upload: int = 256 * MEBIBYTE
+    upload_memory: int = 1024 * MEBIBYTE
     mail: MailServer | None = None
     single_sign_on: SingleSignOn | None = None
 
@@ -68,6 +72,7 @@ class Config:
             secret_key=environment.get("UNSEEN_SECRET_KEY"),
             trusted_proxy=environment.get("UNSEEN_TRUSTED_PROXY"),
             max_upload=_number(environment, "UNSEEN_MAX_UPLOAD_MB", 256) * MEBIBYTE,
+            upload_memory=_number(environment, "UNSEEN_UPLOAD_MEMORY_MB", _half_of_memory()) * MEBIBYTE,
             mail=_mail_server(environment),
             single_sign_on=_single_sign_on(environment),
         )
@@ -99,10 +104,15 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
+def _half_of_memory() -> int:
+    """In MiB."""
+    return min(max(1, memory.of_machine() // 2 // MEBIBYTE), MOST)
+
+
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name) or str(default)
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise BadRequest(reason=f"{name} should be a whole number between 1 and 65535, not “{text}”.")
+    if not text.isdecimal() or not 0 < int(text) <= MOST:
+        raise BadRequest(reason=f"{name} should be a whole number between 1 and {MOST}, not “{text}”.")
     return int(text)
 
 

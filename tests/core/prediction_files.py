@@ -333,6 +333,7 @@ def _bad_containers() -> Iterator[Case]:
         ("empty zip", zipped(), zip_, "empty_archive", "holds no file"),
         ("zip with a folder only", zipped(("folder/", b"")), zip_, "empty_archive", "holds no file"),
         ("zip of two", zipped(("a.csv", CLEAN), ("b.csv", CLEAN)), zip_, "several_files", "2 files (a.csv, b.csv)"),
+        ("zip of too many to look at", archive + b"PK\1\2" * 10_000, zip_, "several_files", "10001 files"),
         ("zip in zip", zipped(("inner.zip", archive)), zip_, "no_csv_inside", "inner.zip"),
         ("zip of a text file", zipped(("notes.txt", CLEAN)), zip_, "no_csv_inside", "notes.txt"),
         ("zip of a gzip", zipped(("submission.csv", packed)), zip_, "not_text", "gzip"),

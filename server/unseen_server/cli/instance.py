@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -75,6 +76,7 @@ def serve(host: str | None, port: int | None, processes: int, threads: int) -> N
     config = Config.from_environment()
     with database():
         pass  # refuse to start on a missing or outdated database
+    config = replace(config, upload_memory=config.upload_memory // processes)
     serving.serve(config, host=host or config.host, port=port or config.port, processes=processes, threads=threads)
 
 

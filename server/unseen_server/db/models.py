@@ -449,7 +449,7 @@ class UploadTicket(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"))
     file_name: Mapped[str] = mapped_column(String(255))
-    content: Mapped[bytes | None] = mapped_column(LargeBinary)
+    content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 

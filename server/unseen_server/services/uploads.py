@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 
 from unseen_server.core.containers import too_large
 from unseen_server.core.digests import digest_of
-from unseen_server.core.errors import BadRequest, NotFound
+from unseen_server.core.errors import BadRequest, NotEnrolled, NotFound
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, UploadTicket
 from unseen_server.db.session import Database
-from unseen_server.services import names, submit
+from unseen_server.services import competitions, names, submit
 from unseen_server.services.entries import LONGEST_FILE_NAME, Upload
 from unseen_server.services.keys import KeyRing
 from unseen_server.services.principals import Principal
@@ -37,6 +37,15 @@ class Arrived:
     slug: str
     title: str
     upload: Upload
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A file that came with a ticket: where it belongs, what it is called, and its bytes."""
+
+    slug: str
+    file_name: str
+    size: int
 
 
 def begin(
@@ -92,6 +101,23 @@ def hand_in(
         ticket.used_at = ticket.used_at or now
         upload = Upload(ticket.content, ticket.file_name, message, idempotency_key=f"upload-{ticket.digest}")
         return Arrived(competition.slug, competition.title, upload)
+
+
+def largest(db: Database, keys: KeyRing, *, slug: str, principal: Principal, now: datetime) -> int:
+    """Bytes of the largest file, unpacked, that can be valid there; none where whoever asks will be refused."""
+    try:
+        with db.read() as session:
+            competition = competitions.open_to(session, slug, principal, now)
+    except (NotFound, NotEnrolled):
+        return 0
+    return keys.of(competition).expected.max_bytes
+
+
+def announced(db: Database, *, token: str) -> Announced | None:
+    """What came with a ticket, without reading it."""
+    with db.read() as session:
+        found = queries.uploads.content_size(session, digest_of(token))
+        return found and Announced(*found)
 
 
 def _live_ticket(session: Session, token: str, now: datetime) -> tuple[UploadTicket, int, Competition]:

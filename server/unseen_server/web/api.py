@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from flask import Blueprint, Response, current_app, request
@@ -31,7 +30,6 @@ from unseen_server.services import (
     reveal,
     rosters,
     seals,
-    standings,
 )
 from unseen_server.services import grades as gradebooks
 from unseen_server.services import starter as starters
@@ -43,6 +41,7 @@ from unseen_server.web import addresses, boards, languages, openapi, reference, 
 from unseen_server.web import meter as overfitting
 from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
 from unseen_server.web.replies import bytes_reply, csv_reply, download_reply, file_reply, json_reply
+from unseen_server.web.sending import TABLES, make_room, sent_predictions, sent_table
 from unseen_server.web.signin import address
 from unseen_server.web.wire import LARGEST_NUMBER, LINKS, LISTED, LISTED_AT_MOST, LONGEST_JSON, Choice, Launch
 
@@ -219,14 +218,12 @@ def new_submission(slug: str) -> Response:
     """
     person = signed_in()
     only_check = _word("check", "false", "true") == "true"
-    sent = request.files.get("file")
+    sent = sent_predictions(slug)
     if sent is None:
         raise BadRequest(reason=say("No file came along. Send it as the multipart field “file”."))
-    with closing(sent):
-        content = sent.read()
     upload = Upload(
-        content=content,
-        file_name=sent.filename or "",
+        content=sent.content,
+        file_name=sent.name,
         message=request.form.get("message", ""),
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
@@ -338,8 +335,7 @@ def leaderboard(slug: str) -> Response:
     `null` where the teams are not compared.
     """
     which, style = request.args.get("board", "public"), _word("format", "json", "csv")
-    place: dict[str, Any] = {"slug": slug, "which": which, "principal": visitor(), "now": now()}
-    board = standings.board(parts().db, parts().comparisons, **place, limit=_limit(LISTED_AT_MOST))
+    board = boards.board(slug, which, _limit(LISTED_AT_MOST))
     if style == "csv":
         return csv_reply(exports.board_csv(board), f"{slug}-{which}-leaderboard.csv")
     return json_reply(board)
@@ -489,8 +485,11 @@ def _word(name: str, *known: str) -> str:
 
 def _uploaded_bytes() -> bytes:
     """A file sent as the multipart field “file”, or as the body itself."""
-    sent = request.files.get("file")
-    return sent.read() if sent else request.get_data()
+    sent = sent_table()
+    if sent:
+        return sent.content
+    make_room(TABLES * (request.content_length or 0))
+    return request.get_data()
 
 
 def _body(kind: type[T], advice: Sentence) -> T:

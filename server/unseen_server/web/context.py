@@ -22,6 +22,7 @@ from unseen_server.services.keys import KeyRing
 from unseen_server.services.meter import Meters
 from unseen_server.services.principals import Principal
 from unseen_server.services.receipts import Signer
+from unseen_server.services.room import Room
 
 SESSION_COOKIE = "unseen_session"
 ARRIVED_AT = "unseen.arrived_at"  # in the WSGI environment: when the last byte came, in seconds since 1970
@@ -41,6 +42,7 @@ class Parts:
     meters: Meters
     copies: Comparings
     signer: Signer
+    room: Room
     clock: Callable[[], datetime]
     downloads: Path
 

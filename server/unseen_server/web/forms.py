@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Response, flash, make_response, request
@@ -15,6 +13,7 @@ from unseen_server.services.held import Held
 from unseen_server.web import errors
 from unseen_server.web.context import now, parts, signed_in
 from unseen_server.web.languages import tell
+from unseen_server.web.sending import TABLES, make_room
 
 
 def page_reply(page: str, refusal: Refusal | None = None) -> Response:
@@ -38,28 +37,14 @@ def need_typed(word: str, field: str = "confirm") -> None:
         raise BadRequest(reason=say("Nothing was changed. Type “{word}” to confirm that you mean it.", word=word))
 
 
-@dataclass(frozen=True)
-class SentFile:
-    """A file that came with a form."""
-
-    name: str
-    content: bytes
-
-
-def sent_file(field: str = "file") -> SentFile | None:
-    """The file chosen in a form, or None; what it was spooled to is closed."""
-    sent = request.files.get(field)
-    if sent is None or not sent.filename:
-        return None
-    with contextlib.closing(sent):
-        return SentFile(sent.filename, sent.read())
-
-
 def held_file(name: str) -> Held | None:
     """What the person uploaded to an earlier page of a form, or None where it is no longer there."""
-    with contextlib.suppress(NotFound):
-        return held.take(parts().db, name=name, principal=signed_in(), now=now())
-    return None
+    try:
+        kept = held.take(parts().db, name=name, principal=signed_in(), now=now())
+    except NotFound:
+        return None
+    make_room(TABLES * len(kept.content))
+    return kept
 
 
 def whole_number(text: str, label: Sentence, most: int) -> int:

@@ -48,8 +48,9 @@ from unseen_server.web import (
     welcome,
 )
 from unseen_server.web.context import asking, now, parts, received_at, signed_in, visitor
-from unseen_server.web.forms import notice, page_reply, sent_file
+from unseen_server.web.forms import notice, page_reply
 from unseen_server.web.replies import VARY
+from unseen_server.web.sending import sent_predictions
 
 blueprint = Blueprint("pages", __name__)
 for _part in (signin, account, welcome, joining, sso, team, meter, device):
@@ -192,7 +193,7 @@ def submit_file(slug: str) -> AnyResponse:
     only_check = "check" in request.form
     sent: dict[str, Any] = {"slug": slug, "principal": signed_in(), "received_at": received_at()}
     try:
-        upload = _upload()
+        upload = _upload(slug)
         if only_check:
             rows = check(parts().db, parts().keys, upload=upload, **sent)
             return _submit_form(slug, rows=rows, message=upload.message)
@@ -202,9 +203,9 @@ def submit_file(slug: str) -> AnyResponse:
     return boards.followed(redirect(url_for("pages.submission", slug=slug, ref=receipt.ref), 303), receipt)
 
 
-def _upload() -> Upload:
-    sent = sent_file()
-    if sent is None:
+def _upload(slug: str) -> Upload:
+    sent = sent_predictions(slug)
+    if sent is None or not sent.name:
         raise BadRequest(reason=say("Choose a file first."))
     return Upload(
         content=sent.content,

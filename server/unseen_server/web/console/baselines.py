@@ -12,7 +12,8 @@ from unseen_server.core.sentences import say
 from unseen_server.services import baselines, competitions
 from unseen_server.services.bundles import TIERS, DeclaredBaseline
 from unseen_server.web.context import asking, parts
-from unseen_server.web.forms import need_typed, notice, page_reply, sent_file
+from unseen_server.web.forms import need_typed, notice, page_reply
+from unseen_server.web.sending import sent_predictions
 
 blueprint = Blueprint("baselines", __name__)
 
@@ -26,9 +27,9 @@ def listing(slug: str) -> AnyResponse:
 
 @blueprint.post("/competitions/<slug>/baselines")
 def add(slug: str) -> AnyResponse:
-    sent = sent_file()
+    sent = sent_predictions(slug)
     try:
-        if sent is None:
+        if sent is None or not sent.name:
             raise BadRequest(reason=say("Choose the file of predictions first."))
         declared = DeclaredBaseline(**_typed(), file=sent.name)
         baselines.add(parts().db, parts().keys, declared=declared, content=sent.content, **asking(slug))

@@ -10,7 +10,8 @@ from unseen_server.core.sentences import say
 from unseen_server.services import competitions, held, rescore
 from unseen_server.services.rescore import Rescored
 from unseen_server.web.context import asking, now, parts, signed_in
-from unseen_server.web.forms import held_file, need_typed, notice, page_reply, sent_file
+from unseen_server.web.forms import held_file, need_typed, notice, page_reply
+from unseen_server.web.sending import sent_table
 
 blueprint = Blueprint("rescoring", __name__, url_prefix="/competitions/<slug>/rescore")
 
@@ -23,7 +24,7 @@ def form(slug: str) -> AnyResponse:
 @blueprint.post("/")
 def upload(slug: str) -> AnyResponse:
     """Try the file out and hold it until it is confirmed; nothing is changed by this."""
-    sent = sent_file()
+    sent = sent_table()
     try:
         if sent is None:
             raise BadRequest(reason=say("Choose a file first."))

@@ -10,7 +10,8 @@ from unseen_server.core.sentences import say
 from unseen_server.services import courses, held, rosters
 from unseen_server.services.class_lists import BadRoster
 from unseen_server.web.context import now, parts, signed_in
-from unseen_server.web.forms import SentFile, held_file, notice, page_reply, sent_file
+from unseen_server.web.forms import held_file, notice, page_reply
+from unseen_server.web.sending import SentFile, sent_table
 
 blueprint = Blueprint("roster", __name__, url_prefix="/courses/<course>/roster")
 
@@ -68,7 +69,7 @@ def confirm(course: str, held_name: str) -> AnyResponse:
 
 def _sent() -> SentFile:
     """The file, or the lines that were pasted."""
-    sent = sent_file()
+    sent = sent_table()
     if sent is not None:
         return sent
     pasted = request.form.get("text", "")

@@ -21,7 +21,8 @@ from unseen_server.services.courses import StaffedCourse
 from unseen_server.services.drafting import Wanted
 from unseen_server.services.held import Held
 from unseen_server.web.context import now, parts, signed_in
-from unseen_server.web.forms import held_file, notice, page_reply, sent_file, time_text, whole_number
+from unseen_server.web.forms import held_file, notice, page_reply, time_text, whole_number
+from unseen_server.web.sending import sent_table
 
 blueprint = Blueprint("wizard", __name__)
 
@@ -38,7 +39,7 @@ def start(course: str) -> AnyResponse:
 @blueprint.post("/courses/<course>/competitions/new")
 def upload(course: str) -> AnyResponse:
     """A zip is a whole competition; a table is kept until the next page says what to make of it."""
-    home, sent = _instructed(course), sent_file()
+    home, sent = _instructed(course), sent_table()
     try:
         if sent is None:
             raise BadRequest(reason=say("Choose a file first: a CSV, or a competition's folder as a zip."))

@@ -22,6 +22,7 @@ from unseen_server.web.context import asking, now, parts, received_at, signed_in
 from unseen_server.web.kaggle import shapes
 from unseen_server.web.kaggle.asked import Part
 from unseen_server.web.replies import json_reply, zip_reply
+from unseen_server.web.sending import make_room_for_predictions
 from unseen_server.web.wire import LISTED_AT_MOST
 
 # looking
@@ -127,6 +128,8 @@ def new_submission(slug: str | None, token: str, message: str) -> Response:
     for an hour after it, when the board is final and the limit of another day has begun.
     """
     person, arrived_at = signed_in(), received_at()
+    if announced := uploads.announced(parts().db, token=token):
+        make_room_for_predictions(announced.slug, announced.file_name, announced.size)
     arrived = uploads.hand_in(parts().db, token=token, slug=slug, message=message, principal=person, now=now())
     answer = submit(
         parts().db,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from functools import partial
 
 from flask import Blueprint, Response, request, send_file
 
@@ -13,8 +12,11 @@ from unseen_server.web.context import now, parts, signed_in
 from unseen_server.web.kaggle import answers
 from unseen_server.web.kaggle.asked import reference
 from unseen_server.web.replies import file_reply, json_reply, to_be_asked_again
+from unseen_server.web.sending import make_room
 
 blueprint = Blueprint("transfers", __name__)
+
+KEPT = 3  # times the bytes of a file: in parts, as one, and on the way to the database
 
 
 @blueprint.get("/files/<slug>/<name>")
@@ -48,6 +50,11 @@ def submission(ref: str, name: str) -> Response:
 @blueprint.put("/uploads/<token>")
 def upload(token: str) -> Response:
     """Take in a file. The address is the only credential that comes along: these clients send no other with it."""
-    size, read = request.content_length or 0, partial(request.get_data, cache=False)
+    size = request.content_length or 0
+
+    def read() -> bytes:
+        make_room(KEPT * size)
+        return request.get_data(cache=False)
+
     uploads.receive(parts().db, parts().keys, token=token, size=size, read=read, now=now())
     return json_reply({}, 201)
