@@ -14,6 +14,7 @@ import re
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from unseen_server.core.expected import LONGEST_NUMBER, Expected, Ids, Numbering, Positions
@@ -24,9 +25,16 @@ _PAD = 16  # bytes on either side of a block, so that a word may reach over its 
 
 _BLANK_LINES_AT_END = re.compile(rb"(?:\r?\n)*\Z")
 _LONGEST_BLANK_END = 64  # bytes
+_COMMA, _LINE_END = b",\n"
 _ALTERNATING = np.frombuffer(b",\n", np.uint16)[0]
 _EVERY_OTHER = pa.py_buffer(b"\x55" * (BLOCK // 4))  # validity bitmap 1 0 1 0 ...
-_TENTH_POWERS = np.array([0, *(10**k for k in range(1, 16))], np.int64)  # the least number of 1, 2, ... digits
+_LEAST = np.array([0, 0, *(10**k for k in range(1, 16))], np.int64)  # the least number of 0, 1, 2, ... digits
+_AS_NUMBERS = pc.CastOptions.safe(pa.float64())
+_JOINS = (  # of digits to pairs, fours and eights: the left one times 10, 100, 10,000 comes to its right neighbour
+    (1 + (10 << 8), 8, 0x00FF00FF00FF00FF),
+    (1 + (100 << 16), 16, 0x0000FFFF0000FFFF),
+    (1 + (10_000 << 32), 32, 0x00000000FFFFFFFF),
+)
 
 Bytes = NDArray[np.uint8]
 
@@ -67,12 +75,9 @@ def read_block(data: bytes | bytearray, start: int, stop: int, expected: Expecte
     block = _unquoted(raw) if data.find(b'"', start, stop) >= 0 else raw
     if block is None:
         return None
-    text = np.zeros(_PAD + len(block) + 1 + _PAD, np.uint8)
-    text[_PAD : _PAD + len(block)] = block
-    if data[stop - 1] != ord("\n"):  # asked of the data: a last line of two quotes leaves nothing in the block
-        text[_PAD + len(block)] = ord("\n")
+    text = _padded(block, data[stop - 1] == _LINE_END)  # asked of the data: two quotes at the end leave nothing here
     cuts = _delimiters(text)
-    if not len(cuts) or len(cuts) % 2 or not (text[cuts].view(np.uint16) == _ALTERNATING).all():
+    if cuts is None:
         return None
     commas, ends = cuts[0::2].copy(), cuts[1::2]
     starts = np.concatenate(([_PAD], ends[:-1] + 1))
@@ -92,15 +97,35 @@ def read_block(data: bytes | bytearray, start: int, stop: int, expected: Expecte
     return ids, values
 
 
-def _delimiters(text: Bytes) -> Positions:
-    return np.flatnonzero((text == ord("\n")) | (text == ord(",")))
+def _padded(block: Bytes, is_ended: bool) -> Bytes:
+    """The block with a line end, and with digits on either side, which are no delimiters."""
+    text = np.empty(_PAD + len(block) + 1 + _PAD, np.uint8)
+    text[:_PAD] = text[_PAD + len(block) :] = ord("0")
+    text[_PAD : _PAD + len(block)] = block
+    if not is_ended:
+        text[_PAD + len(block)] = _LINE_END
+    return text
+
+
+def _delimiters(text: Bytes) -> Positions | None:
+    """Where the commas and the line ends are, which must take turns; else None."""
+    cuts = (text < ord("-")).nonzero()[0]  # the delimiters, and whatever else is below the digits
+    marks = text.take(cuts)
+    if not _take_turns(marks):
+        of_two = (marks == _COMMA) | (marks == _LINE_END)
+        cuts, marks = cuts[of_two], marks[of_two]
+    return cuts if _take_turns(marks) else None
+
+
+def _take_turns(marks: Bytes) -> bool:
+    return len(marks) > 0 and len(marks) % 2 == 0 and bool((marks.view(np.uint16) == _ALTERNATING).all())
 
 
 def _unquoted(block: Bytes) -> Bytes | None:
     """The block without its quotes, if they come in pairs and each pair wraps exactly one field."""
     quotes = np.flatnonzero(block == ord('"'))
     opening, closing = quotes[0::2], quotes[1::2]
-    cuts = _delimiters(block)
+    cuts = ((block == _COMMA) | (block == _LINE_END)).nonzero()[0]
     before = np.concatenate(([ord("\n")], block))[opening]
     after = np.concatenate((block, [ord("\n")]))[closing + 1]
     paired = (
@@ -121,10 +146,10 @@ def _numbers(text: Bytes, cuts: Positions, bounds: tuple[float, float]) -> Float
         pa.large_string(), len(cuts) - 1, [_EVERY_OTHER, pa.py_buffer(cuts), pa.py_buffer(text)]
     )
     try:
-        parsed = fields.cast(pa.float64())
+        parsed = pc.call_function("cast", [fields], _AS_NUMBERS)
     except pa.ArrowInvalid:
         return None
-    values = np.frombuffer(parsed.buffers()[1], np.float64, len(cuts) - 1)[0::2]
+    values = np.frombuffer(parsed.buffers()[1], np.float64, len(cuts) - 1)[0::2].copy()
     # a NaN fails both
     return values if bounds[0] <= values.min() and values.max() <= bounds[1] else None
 
@@ -155,7 +180,7 @@ def _numbered(text: Bytes, starts: Positions, ends: Positions, numbering: Number
     if longest > 8 and numbers is not None:
         high = _eight_digits(_words(text, ends - 16), np.maximum(lengths - 8, 0))
         numbers = None if high is None else high * 10**8 + numbers
-    if numbers is None or (not numbering.width and (numbers < _TENTH_POWERS[lengths - 1]).any()):
+    if numbers is None or (not numbering.width and (numbers < _LEAST.take(lengths)).any()):
         return None
     return numbers
 
@@ -171,13 +196,17 @@ def _eight_digits(words: NDArray[np.uint64], lengths: Positions) -> NDArray[np.i
 
     Neighbouring digits are joined in pairs, the pairs in fours, the fours in an eight, all in one register.
     """
-    shift = ((8 - lengths) * 8).view(np.uint64)
-    x = ((words ^ 0x3030303030303030) >> shift) << shift
+    unused = (64 - 8 * lengths).view(np.uint64)
+    x = words ^ 0x3030303030303030
+    x >>= unused
+    x <<= unused
     if (((x + 0x7676767676767676) | x) & 0x8080808080808080).any():
         return None
-    x = (x * 10 + (x >> 8)) & 0x00FF00FF00FF00FF
-    x = (x * 100 + (x >> 16)) & 0x0000FFFF0000FFFF
-    return ((x * 10000 + (x >> 32)) & 0xFFFFFFFF).view(np.int64)
+    for tens, bits, mask in _JOINS:
+        x *= tens
+        x >>= bits
+        x &= mask
+    return x.view(np.int64)
 
 
 def _texts(text: Bytes, rows: int) -> list[str] | None:

@@ -25,7 +25,8 @@ from unseen_server.core.splits import PRIVATE, PUBLIC
 Floats = NDArray[np.float64]
 
 LARGEST_MAGNITUDE = 1e70  # labels and bounds stay below: the sum of squares of squares must not reach 1.8e308
-_ROWS_AT_ONCE = 1 << 16  # large enough that calls cost little, small enough for the processor's caches
+_ROWS_AT_ONCE = 1 << 16  # what one tree adds up; another number would be other bits
+_PIECE = 1 << 13  # rows whose losses are computed at once; what lies in between stays in the processor's caches
 _TREE_TOP = 64  # what the vectorised tree leaves to math.fsum, which is exact
 _SPLITTER = 134217729.0  # 2^27 + 1: leaves the upper 26 bits of a float64
 
@@ -93,7 +94,7 @@ def score(metric: Metric, labels: Floats, predictions: Floats, usage: NDArray[np
     public, private = _Sums(), _Sums()
     for start in range(0, len(labels), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        losses = metric.pairs(labels[rows], predictions[rows])
+        losses = _in_pieces(metric.pairs, labels[rows], predictions[rows])
         public.add(losses, usage[rows] == PUBLIC)
         private.add(losses, usage[rows] == PRIVATE)
     return Scores(
@@ -109,6 +110,12 @@ def _refuse_what_could_overflow(*vectors: Floats) -> None:
             raise ValueError(f"Labels and predictions must be finite and within ±{LARGEST_MAGNITUDE:g}.")
 
 
+def _in_pieces(pairs: Callable[[Floats, Floats], Pair], labels: Floats, predictions: Floats) -> Pair:
+    pieces = [slice(start, start + _PIECE) for start in range(0, len(labels), _PIECE)]
+    high, low = zip(*(pairs(labels[piece], predictions[piece]) for piece in pieces), strict=True)
+    return Pair(np.concatenate(high), np.concatenate(low))
+
+
 class _Sums:
     """The sums of l and l^2 over the rows of one half, kept as a few parts that math.fsum adds exactly."""
 
@@ -118,11 +125,11 @@ class _Sums:
         self.parts_of_squares: list[float] = []
 
     def add(self, losses: Pair, mask: NDArray[np.bool_]) -> None:
-        chosen = np.flatnonzero(mask)
-        high, low = losses.high[chosen], losses.low[chosen]
+        chosen = mask.nonzero()[0]
+        high, low = losses.high.take(chosen), losses.low.take(chosen)
         self.n += len(chosen)
-        self.parts += _pairwise_sums(Pair(high, low))
         self.parts_of_squares += _plain_pairwise_sums((high + low) ** 2)
+        self.parts += _pairwise_sums(Pair(high, low))
 
     def half_score(self, metric: Metric, labels: Callable[[], Floats]) -> HalfScore:
         if self.n == 0:
@@ -132,29 +139,31 @@ class _Sums:
 
 
 def _pairwise_sums(x: Pair) -> list[float]:
-    """At most 2 * _TREE_TOP numbers whose sum is that of x, added in halves down a tree of fixed shape."""
+    """At most 2 * _TREE_TOP numbers whose sum is that of x, which is spent: it is added in place.
+
+    Down a tree of fixed shape the last half comes to the first; of an odd number the middle one waits a level.
+    """
     high, low = x
-    while len(high) > _TREE_TOP:
-        half, odd = divmod(len(high), 2)
-        if odd:
-            high, low = np.append(high, 0.0), np.append(low, 0.0)
-        middle = half + odd
-        high, e = _two_sum(high[:middle], high[middle:])
-        low = e + (low[:middle] + low[middle:])
+    while (n := len(high)) > _TREE_TOP:
+        half = n // 2
+        high[:half], e = _two_sum(high[:half], high[n - half :])
+        low[:half] += low[n - half :]
+        low[:half] += e
+        high, low = high[: n - half], low[: n - half]
     return [*high.tolist(), *low.tolist()]
 
 
 def total(x: Floats) -> float:
     """The sum of x (n,), added along the fixed tree: the same bits on every machine."""
-    return math.fsum(_plain_pairwise_sums(x))
+    return math.fsum(_plain_pairwise_sums(x.copy()))
 
 
 def _plain_pairwise_sums(x: Floats) -> list[float]:
-    """The same tree with one rounding at each node, for sums that are needed to fewer digits."""
-    while len(x) > _TREE_TOP:
-        half, odd = divmod(len(x), 2)
-        x = np.append(x, 0.0) if odd else x
-        x = x[: half + odd] + x[half + odd :]
+    """The same tree with one rounding at each node, for sums that are needed to fewer digits; it spends x as well."""
+    while (n := len(x)) > _TREE_TOP:
+        half = n // 2
+        x[:half] += x[n - half :]
+        x = x[: n - half]
     return list(x.tolist())
 
 
@@ -205,7 +214,7 @@ def _root_of_mean(total: Fraction, n: int, labels: Callable[[], Floats]) -> floa
 def _share_explained(total: Fraction, n: int, labels: Callable[[], Floats]) -> float:
     """1 - sum (y - prediction)^2 / sum (y - mean y)^2; for labels all equal 1 or 0, as scikit-learn has it."""
     y = labels()
-    mean = _exact_sum(_pairwise_sums(Pair(y, np.zeros_like(y)))) / n
+    mean = _exact_sum(_pairwise_sums(Pair(y.copy(), np.zeros_like(y)))) / n
     near = float(mean)
     about_near = _exact_sum(_pairwise_sums(_squared_errors(y, np.full_like(y, near))))
     spread = about_near - n * (mean - Fraction(near)) ** 2
