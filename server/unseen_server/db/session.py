@@ -23,6 +23,8 @@ except ImportError:  # Windows: SQLite's own lock remains, only less fair
     fcntl = None  # type: ignore[assignment]
 
 LOCK_TIMEOUT = 5.0  # seconds a writer waits before it says "busy"
+# The connection used last comes first: it has its pages and its prepared statements at hand.
+POOL: dict[str, Any] = {"pool_size": 16, "max_overflow": 16, "pool_use_lifo": True}
 
 
 def wal_is_safe(version: tuple[int, int, int]) -> bool:
@@ -97,17 +99,15 @@ class Database:
         self.file = Path(self.url.database or "") if self.is_sqlite else None
         self._queue: WriterQueue | None = None
         if self.file is not None:
-            self.engine = self._open_sqlite(self.file)
+            self.engine = self._reading = self._open_sqlite(self.file)
         else:
-            self.engine = create_engine(
-                self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=16, max_overflow=16
-            )
+            self.engine = create_engine(self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **POOL)
+            # There each statement has a view of its own even inside a transaction, so that none is begun for reading.
+            self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def _open_sqlite(self, path: Path) -> Engine:
         self._queue = WriterQueue(path.with_name(path.name + ".lock"))
-        engine = create_engine(
-            self.url, connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False}, pool_size=16, max_overflow=16
-        )
+        engine = create_engine(self.url, connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False}, **POOL)
         journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info[:3]) else "DELETE"
 
         @event.listens_for(engine, "connect")
@@ -131,7 +131,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        with _refusals(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with _refusals(), Session(self._reading, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextmanager
