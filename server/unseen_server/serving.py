@@ -81,9 +81,12 @@ def _listen(host: str, port: int) -> socket.socket:
 def _work(config: Config, listening: socket.socket, threads: int, connections: int) -> None:
     """One process: build the application, then answer requests until told to stop, and finish those under way."""
     from unseen_server.app import create_app
+    from unseen_server.readiness import make_ready
 
+    application = create_app(config)
+    make_ready(application)
     server = Server(
-        create_app(config),
+        application,
         listening,
         most=connections,
         threads=threads,

@@ -58,6 +58,22 @@ def test_a_server_told_to_stop_finishes_the_upload_that_is_arriving(live: Server
     assert live.process.wait(20) == 0
 
 
+def test_a_server_told_to_stop_waits_for_a_slow_upload_and_turns_others_away(live: Server) -> None:
+    sent = request_bytes(live, "alice", live.installation.file())
+    with connection(live) as wire:
+        wire.sendall(sent[:100])
+        time.sleep(0.5)
+        live.process.terminate()
+        for start in range(100, len(sent), 100):
+            time.sleep(0.1)
+            if start > 500:
+                with pytest.raises(ConnectionRefusedError):
+                    connection(live)
+            wire.sendall(sent[start : start + 100])
+        assert everything_from(wire).startswith(b"HTTP/1.1 201")
+    assert live.process.wait(20) == 0
+
+
 def test_a_deadline_counts_by_the_last_byte_and_not_by_the_queue(tmp_path: Path, sqlite_template: Path) -> None:
     now = datetime.now(UTC)
     folder = make_folder(tmp_path, now=now)
