@@ -92,7 +92,7 @@ def _work(config: Config, listening: socket.socket, threads: int, connections: i
         threads=threads,
         max_request_body_size=config.max_upload,
         clear_untrusted_proxy_headers=True,
-        **_proxy(config),
+        **proxy_believed(config),
     )
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -109,7 +109,7 @@ def _work(config: Config, listening: socket.socket, threads: int, connections: i
     server.task_dispatcher.shutdown()
 
 
-def _proxy(config: Config) -> dict[str, Any]:
+def proxy_believed(config: Config) -> dict[str, Any]:
     """Whose word is believed about where a request came from, and how."""
     if config.trusted_proxy is None:
         return {}

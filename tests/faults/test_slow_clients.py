@@ -38,9 +38,9 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 
 
 @contextmanager
-def answering(app: Any = application, *, most: int = 1000, largest: int = 2**20) -> Iterator[tuple[str, int]]:
+def answering(app: Any = application, *, most: int = 1000, **settings: Any) -> Iterator[tuple[str, int]]:
     listening = socket.create_server(("127.0.0.1", 0))
-    server = connections.Server(app, listening, most=most, threads=2, max_request_body_size=largest)
+    server = connections.Server(app, listening, most=most, threads=2, max_request_body_size=2**20, **settings)
     stopping = threading.Event()
 
     def turn() -> None:
