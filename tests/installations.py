@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -257,15 +257,27 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    installation: Installation, *, port: int | None = None, processes: int = 2, threads: int = 8
+    installation: Installation,
+    *,
+    port: int | None = None,
+    processes: int = 2,
+    threads: int = 8,
+    under: Sequence[str] = (),
+    logs: Path | None = None,
+    **settings: str,
 ) -> Iterator[Server]:
-    """Start the server as its users do, wait until it answers, and stop it at the end."""
+    """Start the server as its users do, wait until it answers, and stop it at the end.
+
+    `under` is a command that watches it, `settings` are variables of its environment.
+    """
     port = port or free_port()
     config = installation.config
-    log = config.home / f"serve-{port}-{uuid.uuid4().hex[:6]}.log"
-    environment = {**os.environ, "UNSEEN_HOME": str(config.home), "UNSEEN_DATABASE_URL": config.database_url}
+    log = (logs or config.home) / f"serve-{port}-{uuid.uuid4().hex[:6]}.log"
+    place = {"UNSEEN_HOME": str(config.home), "UNSEEN_DATABASE_URL": config.database_url}
+    environment = {**os.environ, **place, **settings}
     sizes = {"--port": port, "--processes": processes, "--threads": threads}
-    command = [sys.executable, "-m", "unseen_server", "serve", *(str(word) for pair in sizes.items() for word in pair)]
+    command = [*under, sys.executable, "-m", "unseen_server", "serve"]
+    command += [str(word) for pair in sizes.items() for word in pair]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
     try:

@@ -65,7 +65,7 @@ def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path, sqlite_template: Path)
         def pragma(name: str) -> object:
             return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
-        assert pragma("synchronous") == 2  # FULL
+        assert pragma("synchronous") == 3  # EXTRA
         assert pragma("foreign_keys") == 1
         assert pragma("busy_timeout") == 5000
         expected = "wal" if wal_is_safe(sqlite3.sqlite_version_info[:3]) else "delete"

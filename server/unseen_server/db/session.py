@@ -113,7 +113,8 @@ class Database:
         @event.listens_for(engine, "connect")
         def set_up(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
             connection.isolation_level = None  # transactions are begun below, by us alone
-            for pragma in (f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON"):
+            # EXTRA: after FULL, loss of power could bring back the journal that a commit has removed, and undo it.
+            for pragma in (f"journal_mode={journal}", "synchronous=EXTRA", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
             record.info["patience"] = round(1000 * LOCK_TIMEOUT)
 
@@ -169,8 +170,8 @@ def _refusal_for(error: DBAPIError) -> Busy | StorageFull | None:
     origin: Any = error.orig
     if isinstance(origin, sqlite3.Error):
         primary_code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
-        if primary_code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return Busy()
+        if primary_code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN):
+            return Busy()  # what cannot be opened is a journal where no file more can be made or held open
         if primary_code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
             return StorageFull()
         return None

@@ -1,0 +1,185 @@
+"""A disk that is full or cannot be written: what cannot be kept is refused and costs nothing, all else goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+from tests.faults.student import Student, says_that_nothing_was_counted
+from tests.installations import Installation, install, make_folder, new_sqlite, serving
+
+from unseen_server.config import MEBIBYTE, Config
+from unseen_server.services import doctor
+
+PAGE = 4096
+STEPS = 24  # of free pages: from none to enough for a submission and its journal
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for few files and 8 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=8m,nr_inodes=60", "tmpfs", str(folder)]
+    if os.name != "posix" or os.geteuid() != 0 or subprocess.run(mounting, capture_output=True).returncode:
+        pytest.skip("no small disk: file systems can be mounted here by nobody, or by the superuser alone")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def installed(home: Path, template: Path, folder: Path) -> Iterator[Installation]:
+    now = datetime.now(UTC)
+    bundle = make_folder(folder, now=now, daily_limit=2 * STEPS)
+    with (
+        new_sqlite(home, template) as url,
+        closing(install(Config(home=home, database_url=url), bundle, now=now)) as installation,
+    ):
+        for who in ("alice", "bob"):
+            installation.token(who)
+        yield installation
+
+
+def fill(disk: Path, *, but: int = 0) -> Path:
+    """Leave `but` bytes free; what takes the others can be removed again."""
+    filler = disk / "filler"
+    filler.unlink(missing_ok=True)
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(PAGE))
+        except OSError:
+            file.truncate(file.tell() - but)
+    return filler
+
+
+@contextmanager
+def crowded(disk: Path) -> Iterator[None]:
+    """No file more can be made, for a while."""
+    others = disk / "others"
+    others.mkdir()
+    with suppress(OSError):
+        for n in count():
+            (others / str(n)).touch()
+    yield
+    shutil.rmtree(others)
+
+
+def unwell(installation: Installation) -> list[str]:
+    """What the doctor finds wrong, but for the size of the disk."""
+    found = doctor.examine(installation.config, installation.db)
+    return [str(finding.what) for finding in found if not finding.ok and str(finding.what) != "disk"]
+
+
+@pytest.mark.slow
+def test_a_full_disk_takes_no_submission_and_leaves_all_else(
+    small_disk: Path, tmp_path: Path, sqlite_template: Path
+) -> None:
+    with (
+        installed(small_disk, sqlite_template, tmp_path) as installation,
+        serving(installation) as server,  # its log is on the same disk
+        Student(server) as student,
+        Student(server, "bob") as newcomer,
+    ):
+        assert student.get("files/test.csv").status_code == 200
+        filler = fill(small_disk)
+        refused_and_readable(student, newcomer)
+        assert student.get("files/test.csv").status_code == 200  # it had been laid out before
+        assert student.get("files/train.csv").status_code == 507
+        filler.unlink()
+        assert student.upload("once").status_code == 201
+        assert student.get("files/train.csv").content == (server.bundle / "train.csv").read_bytes()
+        assert unwell(installation) == []
+
+
+@pytest.mark.slow
+def test_a_disk_that_takes_no_more_files_takes_no_submission(
+    small_disk: Path, tmp_path: Path, sqlite_template: Path
+) -> None:
+    with (
+        installed(small_disk, sqlite_template, tmp_path) as installation,
+        serving(installation) as server,
+        Student(server) as student,
+        Student(server, "bob") as newcomer,
+    ):
+        with crowded(small_disk):
+            refused_and_readable(student, newcomer)
+        assert student.upload("once").status_code == 201
+        assert unwell(installation) == []
+
+
+def refused_and_readable(student: Student, newcomer: Student) -> None:
+    """An upload is refused and costs nothing; everybody reads, also who had never asked before."""
+    reply = student.upload("once")
+    assert reply.status_code in (503, 507)
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert says_that_nothing_was_counted(reply)
+    for somebody in (student, newcomer):
+        statuses = somebody.look_around()
+        assert statuses == dict.fromkeys(statuses, 200)
+        assert somebody.used() == 0
+
+
+@pytest.mark.slow
+def test_wherever_in_a_submission_the_disk_fills_up_it_counts_or_does_not(
+    small_disk: Path, tmp_path: Path, sqlite_template: Path
+) -> None:
+    with (
+        installed(small_disk, sqlite_template, tmp_path / "bundle") as installation,
+        serving(installation, logs=tmp_path) as server,
+        Student(server) as student,
+    ):
+        assert student.upload().status_code == 201
+        statuses = []
+        for pages in range(STEPS):
+            fill(small_disk, but=pages * PAGE)
+            statuses.append(student.upload().status_code)
+            assert student.used() == 1 + statuses.count(201)
+        assert (statuses[0], statuses[-1], set(statuses)) == (507, 201, {507, 201})
+        assert unwell(installation) == []
+
+
+@pytest.mark.slow
+def test_small_files_count_while_there_is_no_room_for_large_ones(
+    small_disk: Path, tmp_path: Path, sqlite_template: Path
+) -> None:
+    large = bytes(2 * MEBIBYTE)
+    with (
+        installed(tmp_path, sqlite_template, tmp_path) as installation,
+        serving(installation, processes=1, TMPDIR=str(small_disk)) as server,
+        Student(server) as student,
+    ):
+        assert student.upload(content=large).status_code == 413  # after it had lain among the temporary files
+        filler = fill(small_disk)
+        reply = student.upload(content=large)
+        assert reply.status_code in (503, 507)
+        assert says_that_nothing_was_counted(reply)
+        assert student.upload().status_code == 201
+        filler.unlink()
+        assert student.upload(content=large).status_code == 413
+        assert student.used() == 1
+
+
+@pytest.mark.slow
+def test_an_installation_that_can_only_be_read_shows_its_boards(
+    small_disk: Path, tmp_path: Path, sqlite_template: Path
+) -> None:
+    with installed(small_disk, sqlite_template, tmp_path) as installation:
+        installation.close()
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+        with serving(installation, logs=tmp_path) as server, Student(server) as student:
+            reply = student.upload("once")
+            assert reply.status_code in (503, 507)
+            assert says_that_nothing_was_counted(reply)
+            statuses = student.look_around()
+            assert statuses == dict.fromkeys(statuses, 200)
+        subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+        with serving(installation) as server, Student(server) as student:
+            assert student.upload("once").status_code == 201

@@ -1,0 +1,83 @@
+"""Power may fail at any moment: what a reply acknowledges has reached the disk before the reply is sent."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from sqlite3 import sqlite_version_info
+
+import pytest
+from tests.faults.student import Student
+from tests.installations import install, make_folder, new_sqlite, serving
+
+from unseen_server.config import Config
+from unseen_server.db.session import wal_is_safe
+
+CALLS = "fsync,fdatasync,unlink,unlinkat,pwrite64,sendto,sendmsg,write,writev"
+
+
+@pytest.fixture
+def strace() -> list[str]:
+    """The command under which a server's calls to the kernel are written down, with the names of files."""
+    command = ["strace", "-D", "-f", "-qq", "-y", "-s", "64", "-e", f"trace={CALLS}"]
+    if not shutil.which("strace") or subprocess.run([*command, "true"], capture_output=True).returncode:
+        pytest.skip("no strace, which shows the order in which data reach the disk")
+    return command
+
+
+STEPS = {
+    "journal on disk": r"f(?:data)?sync\(.*unseen\.db-journal>",
+    "database written": r"pwrite64\(.*unseen\.db>",
+    "database on disk": r"f(?:data)?sync\(.*unseen\.db>",
+    "journal removed": r"unlink(?:at)?\(.*unseen\.db-journal\"",
+    "folder on disk": r"f(?:data)?sync\([^,]*/home>\)",
+    "log written": r"pwrite64\(.*unseen\.db-wal>",
+    "log on disk": r"f(?:data)?sync\(.*unseen\.db-wal>",
+    "acknowledged": r"(?:send|write)\w*\(.*HTTP/1.1 201",
+}
+# How the last of each has to follow one another. A journal that power brings back would undo what it is the journal of.
+WITH_JOURNAL = [
+    "journal on disk",
+    "database written",
+    "database on disk",
+    "journal removed",
+    "folder on disk",
+    "acknowledged",
+]
+WITH_LOG = ["log written", "log on disk", "acknowledged"]
+
+
+@pytest.mark.slow
+def test_a_submission_is_on_disk_before_it_is_acknowledged(
+    strace: list[str], tmp_path: Path, sqlite_template: Path
+) -> None:
+    now, home, calls = datetime.now(UTC), tmp_path / "home", tmp_path / "calls"
+    home.mkdir()
+    folder = make_folder(tmp_path / "bundle", now=now)
+    with (
+        new_sqlite(home, sqlite_template) as url,
+        closing(install(Config(home=home, database_url=url), folder, now=now)) as installation,
+        serving(installation, processes=1, logs=tmp_path, under=[*strace, "-o", str(calls)]) as server,
+        Student(server) as student,
+    ):
+        assert [student.upload().status_code for _ in range(3)] == [201] * 3
+    seen = [name for call in calls.read_text().splitlines() for name, of in STEPS.items() if re.search(of, call)]
+    _, *later = split(seen, "acknowledged")
+    for steps in later:
+        last = {step: n for n, step in enumerate(steps)}
+        assert sorted(last, key=last.__getitem__) == (
+            WITH_LOG if wal_is_safe(sqlite_version_info[:3]) else WITH_JOURNAL
+        )
+    assert len(later) == 2
+
+
+def split(seen: Sequence[str], end: str) -> list[list[str]]:
+    """What was seen, up to and with each `end`."""
+    ends = [n + 1 for n, step in enumerate(seen) if step == end]
+    return [list(seen[start:stop]) for start, stop in pairwise([0, *ends])]
