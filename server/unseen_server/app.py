@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 from flask import Flask, Response
 
@@ -31,6 +32,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+# Only this host: what else there is below its name may not be ours.
+ENCRYPTED_FOR_A_YEAR = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def wall_clock() -> datetime:
@@ -39,6 +42,7 @@ def wall_clock() -> datetime:
 
 def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Flask:
     memory.return_large_blocks()
+    encrypted = (config.public_url or "").startswith("https:")
     app = Flask("unseen_server", template_folder="web/templates", static_folder="web/static")
     app.config.update(
         MAX_CONTENT_LENGTH=config.max_upload,
@@ -47,7 +51,7 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
         SECRET_KEY=config.secret(),
         SESSION_COOKIE_NAME="unseen_notices",  # signed, and holds nothing but what the next page says once
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=(config.public_url or "").startswith("https:"),
+        SESSION_COOKIE_SECURE=encrypted,
     )
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.policies["ext.i18n.trimmed"] = True
@@ -75,11 +79,12 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
     sending.register(app)
     if config.single_sign_on:
         sso.connect(app, config.single_sign_on)
-    app.after_request(_with_headers)
+    app.after_request(partial(_with_headers, HEADERS | (ENCRYPTED_FOR_A_YEAR if encrypted else {})))
     return app
 
 
-def _with_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
+def _with_headers(headers: Mapping[str, str], response: Response) -> Response:
+    for name, value in headers.items():
         response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "private, no-store")  # what may be kept says so itself
     return response

@@ -61,7 +61,7 @@ def choose_language() -> AnyResponse:
     if person:
         accounts.set_language(parts().db, person.user_id, code)
     response = redirect(_way_back(), 303)
-    response.set_cookie(languages.COOKIE, code, max_age=timedelta(days=365), httponly=True, samesite="Lax", path="/")
+    _set_cookie(response, languages.COOKIE, code, timedelta(days=365))
     return response
 
 
@@ -131,17 +131,14 @@ def let_in(started: SignedIn, after: str) -> AnyResponse:
     """To the next page with the new session's cookie; the session this browser had before ends."""
     _end_session()
     response = redirect(after, 303)
-    public = parts().config.public_url or ""
-    response.set_cookie(
-        SESSION_COOKIE,
-        started.secret,
-        max_age=started.expires_at - now(),
-        secure=request.is_secure or public.startswith("https:"),
-        httponly=True,
-        samesite="Lax",
-        path="/",
-    )
+    _set_cookie(response, SESSION_COOKIE, started.secret, started.expires_at - now())
     return response
+
+
+def _set_cookie(response: AnyResponse, name: str, value: str, lasts: timedelta) -> None:
+    """For this server's pages alone: no script, no other site and, where it can be encrypted, no listener gets it."""
+    encrypted = request.is_secure or (parts().config.public_url or "").startswith("https:")
+    response.set_cookie(name, value, max_age=lasts, secure=encrypted, httponly=True, samesite="Lax", path="/")
 
 
 def _end_session() -> None:
