@@ -25,6 +25,7 @@ except ImportError:  # Windows: SQLite's own lock remains, only less fair
 LOCK_TIMEOUT = 5.0  # seconds a writer waits before it says "busy"
 # The connection used last comes first: it has its pages and its prepared statements at hand.
 POOL: dict[str, Any] = {"pool_size": 16, "max_overflow": 16, "pool_use_lifo": True}
+UNTOLD = {"hide_parameters": True}  # the values of a statement that fails, which may be secrets, are in no log
 
 
 def wal_is_safe(version: tuple[int, int, int]) -> bool:
@@ -101,13 +102,13 @@ class Database:
         if self.file is not None:
             self.engine = self._reading = self._open_sqlite(self.file)
         else:
-            self.engine = create_engine(self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **POOL)
+            self.engine = create_engine(self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **UNTOLD, **POOL)
             # There each statement has a view of its own even inside a transaction, so that none is begun for reading.
             self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def _open_sqlite(self, path: Path) -> Engine:
         self._queue = WriterQueue(path.with_name(path.name + ".lock"))
-        engine = create_engine(self.url, connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False}, **POOL)
+        engine = create_engine(self.url, connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False}, **UNTOLD, **POOL)
         journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info[:3]) else "DELETE"
 
         @event.listens_for(engine, "connect")
