@@ -204,7 +204,7 @@ class Installation:
 
 def install(config: Config, folder: Path, *, launched: bool = True, now: datetime = NOON) -> Installation:
     """Fill an empty database: course, teacher, students, and an outsider who takes another course."""
-    db = Database(config.database_url)
+    db = Database(config.database_url, config.objects_url)
     bundle = bundles.read_bundle(folder)
     with db.write() as session:
         course = courses.add_course(

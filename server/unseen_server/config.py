@@ -49,6 +49,7 @@ class Config:
 
     home: Path
     database_url: str
+    objects_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str | None = None
@@ -66,6 +67,7 @@ class Config:
         return cls(
             home=home,
             database_url=environment.get("UNSEEN_DATABASE_URL") or f"sqlite:///{home / 'unseen.db'}",
+            objects_url=environment.get("UNSEEN_OBJECTS_URL") or None,
             host=environment.get("UNSEEN_HOST") or "127.0.0.1",
             port=_number(environment, "UNSEEN_PORT", 8000),
             public_url=public_url.rstrip("/") if public_url else None,

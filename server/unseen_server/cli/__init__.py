@@ -16,6 +16,7 @@ COMMANDS = {
     "upgrade": "instance",
     "serve": "instance",
     "doctor": "instance",
+    "sweep": "instance",
     "course": "course",
     "user": "user",
     "people": "people",

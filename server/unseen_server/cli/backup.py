@@ -45,7 +45,7 @@ def restore(file: Path, style: str) -> None:
     config = Config.from_environment()
     config.home.mkdir(parents=True, exist_ok=True)
     with (
-        closing(Database(config.database_url)) as db,
+        closing(Database(config.database_url, config.objects_url)) as db,
         backups.opened(file) as (_, manifest),
         _counted("Restoring rows", manifest.rows) as counting,
     ):

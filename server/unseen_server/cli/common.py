@@ -29,7 +29,7 @@ def now() -> datetime:
 def installed() -> Iterator[tuple[Database, str]]:
     """The configured database and its schema version, refused with the command to run where there is none."""
     config = Config.from_environment()
-    with closing(Database(config.database_url)) as db:
+    with closing(Database(config.database_url, config.objects_url)) as db:
         version = migrate.current(db) if db.file is None or db.file.exists() else None
         if version is None:
             raise BadRequest(reason=f"There is no installation in {config.home}. Make one with `unseen-server init`.")

@@ -149,7 +149,7 @@ def _make_room(home: Path) -> None:
 def _install(config: Config) -> tuple[list[Person], str]:
     """The people, and the code with which others join their course."""
     config.secret()
-    db = Database(config.database_url)
+    db = Database(config.database_url, config.objects_url)
     migrate.upgrade(db)
     title = "Machine learning, a demo"
     courses.new(db, slug=COURSE, title=title, time_zone=TIME_ZONE, principal=SERVER, now=now())
@@ -184,7 +184,7 @@ def _add_competition(config: Config, recipe: Recipe) -> None:
     _say(f"Competition {recipe.slug}: a fresh secret split, baselines in NumPy")
     folder = config.home / "competitions" / recipe.slug
     _make_folder(folder, recipe)
-    db = Database(config.database_url)
+    db = Database(config.database_url, config.objects_url)
     launching.create(db, bundles.read_bundle(folder), course=COURSE, principal=SERVER, now=now())
     launching.launch(db, slug=recipe.slug, at=None, principal=SERVER, now=now())
     announcements.publish(db, slug=recipe.slug, markdown=WELCOME, principal=SERVER, now=now())

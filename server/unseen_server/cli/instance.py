@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from unseen_server import storage
 from unseen_server.cli.common import answer, database, format_option, installed, note, now, table
 from unseen_server.config import Config
 from unseen_server.core.errors import Conflict
@@ -31,7 +32,7 @@ def init(admin: str, password_stdin: bool, style: str) -> None:
     names.checked_username(admin)  # before anything is made
     passwords.checked_password(password)
     config.home.mkdir(parents=True, exist_ok=True)
-    with closing(Database(config.database_url)) as db:
+    with closing(Database(config.database_url, config.objects_url)) as db:
         if migrate.current(db) is not None:
             raise Conflict(
                 reason=f"There already is an installation in {config.home}. "
@@ -78,6 +79,15 @@ def serve(host: str | None, port: int | None, processes: int, threads: int) -> N
         pass  # refuse to start on a missing or outdated database
     config = replace(config, upload_memory=config.upload_memory // processes)
     serving.serve(config, host=host or config.host, port=port or config.port, processes=processes, threads=threads)
+
+
+@click.command()
+@format_option
+def sweep(style: str) -> None:
+    """Delete what lies in the object store and belongs to no submission: what failed uploads left behind."""
+    with database() as db:
+        deleted = storage.sweep(db, now())
+    answer(style, {"deleted": deleted}, f"Deleted {deleted} objects.")
 
 
 @click.command()

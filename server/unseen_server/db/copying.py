@@ -18,6 +18,7 @@ from sqlalchemy import JSON, Connection, LargeBinary, MetaData, Table, func, ins
 from sqlalchemy.orm import Session
 
 from unseen_server.db.session import Database
+from unseen_server.objects import Named
 
 NOT_ROWS_OF_OURS = "alembic_version"
 AT_ONCE = 500  # rows without files in memory; of those with a file, one
@@ -38,6 +39,13 @@ class Snapshot:
         options = {"stream_results": True, "yield_per": 1 if _holds_files(table) else AT_ONCE}
         for row in self.connection.execute(select(table), execution_options=options):
             yield tuple(row)
+
+    def objects(self) -> Iterator[Named]:
+        """What its rows name in an object store beside it."""
+        for table in self.tables:
+            if table.name == "stored_objects":
+                for row in self.connection.execute(select(table.columns.key, table.columns.sha256)):
+                    yield Named(row.key, row.sha256)
 
     def last_numbers(self) -> dict[str, int]:
         """By table. A number given out once, to a row that is gone since, is not given out again."""

@@ -501,6 +501,18 @@ class SubmittedFile(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class StoredObject(Base):
+    """What of a submission lies in an object store instead of in the two tables above."""
+
+    __tablename__ = "stored_objects"
+    __table_args__ = (CheckConstraint("kind IN ('predictions', 'upload')", name="kind"),)
+
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
 class Standing(Base):
     """A team's place on the public board, kept up to date by each submission; the board never reads submissions."""
 

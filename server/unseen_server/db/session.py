@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from unseen_server.core.errors import Busy, StorageFull
+from unseen_server.objects import Objects
 
 try:
     import fcntl
@@ -94,8 +96,9 @@ class WriterQueue:
 class Database:
     """`with db.read() as session` or `with db.write() as session`; a write commits at the end or not at all."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, objects_url: str | None = None) -> None:
         self.url = make_url(url)
+        self._objects_url = objects_url
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.file = Path(self.url.database or "") if self.is_sqlite else None
         self._queue: WriterQueue | None = None
@@ -105,6 +108,11 @@ class Database:
             self.engine = create_engine(self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **UNTOLD, **POOL)
             # There each statement has a view of its own even inside a transaction, so that none is begun for reading.
             self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @cached_property
+    def objects(self) -> Objects | None:
+        """The store beside it, if there is one; opened when it is needed, for its threads do not survive a fork."""
+        return Objects(self._objects_url) if self._objects_url else None
 
     def _open_sqlite(self, path: Path) -> Engine:
         self._queue = WriterQueue(path.with_name(path.name + ".lock"))
@@ -133,7 +141,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        with _refusals(), Session(self._reading, expire_on_commit=False, autoflush=False) as session:
+        with _refusals(), self._session(self._reading, autoflush=False) as session:
             yield session
 
     @contextmanager
@@ -148,9 +156,12 @@ class Database:
 
     @contextmanager
     def _transaction(self, patience: float) -> Iterator[Session]:
-        with _refusals(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with _refusals(), self._session(self.engine) as session, session.begin():
             session.connection(execution_options={"patience": patience})
             yield session
+
+    def _session(self, engine: Engine, **options: Any) -> Session:
+        return Session(engine, expire_on_commit=False, info={"database": self}, **options)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -201,7 +201,7 @@ def _uploads(db: Database, archive: Archive, some: Sequence[Received]) -> Iterat
     names = {sent.ref: _file_of(sent) for sent in some}
     with db.read() as session:
         if not archive.record.pseudonymous:
-            for ref, content in queries.submissions.submitted_contents(session, list(names)):
+            for ref, content in storage.uploaded_files(session, list(names)):
                 yield names[ref], content
             return
         header = (archive.key.id_column, archive.key.target_column)

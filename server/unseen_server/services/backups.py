@@ -3,6 +3,7 @@
 The file is a zip that no kind of database owns, so that what was backed up from SQLite can be restored to PostgreSQL:
 
     tables/submissions ...   rows, each as its length (4 bytes, little-endian) and its values in MessagePack
+    objects/KEY              what lies in an object store beside the database, if there is one
     secret_key               unless UNSEEN_SECRET_KEY keeps it elsewhere
     manifest.json            version, schema, time, and of each table its columns, rows and SHA-256
 """
@@ -32,9 +33,11 @@ from unseen_server.core.sentences import say
 from unseen_server.db import copying, migrate
 from unseen_server.db.copying import Snapshot
 from unseen_server.db.session import Database
+from unseen_server.objects import Objects
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+OBJECTS = "objects/"
 SECRET_KEY = "secret_key"  # noqa: S105 - where it lies in the file
 BYTES_AT_ONCE = 4 << 20  # of rows, when they are put back
 LENGTH = 4  # bytes in front of each row
@@ -89,6 +92,7 @@ def back_up(
     with _appearing(file) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=QUICKLY) as made:
         with copying.frozen(db) as snapshot:
             parts = {str(table.name): _write_table(made, snapshot, table, counting) for table in snapshot.tables}
+            _write_objects(made, snapshot, db)
             last_numbers = snapshot.last_numbers()
         if secret:
             made.writestr(SECRET_KEY, secret)
@@ -133,6 +137,19 @@ def _write_table(made: zipfile.ZipFile, snapshot: Snapshot, table: Table, counti
     return Part([str(column.name) for column in table.columns], rows, digest.hexdigest())
 
 
+def _write_objects(made: zipfile.ZipFile, snapshot: Snapshot, db: Database) -> None:
+    for named in snapshot.objects():
+        made.writestr(f"{OBJECTS}{named.key}", _store_of(db).get(named))
+
+
+def _store_of(db: Database) -> Objects:
+    if db.objects is None:
+        raise BadRequest(
+            reason=say("Some of the files lie in an object store. Set UNSEEN_OBJECTS_URL, here to one of your choice.")
+        )
+    return db.objects
+
+
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, (date, datetime)) else value
 
@@ -150,6 +167,8 @@ def restore(config: Config, db: Database, file: Path, *, counting: Counting = la
             migrate.upgrade_within(session, manifest.schema)
             for table in copying.tables(session.connection()):
                 _read_table(made, session, table, manifest.tables[table.name], counting)
+            for named in Snapshot(session.connection(), copying.tables(session.connection())).objects():
+                _store_of(db).put_back(named, made.read(f"{OBJECTS}{named.key}"))
             copying.go_on_counting(session, manifest.last_numbers)
         migrate.upgrade(db)
         if secret:
@@ -162,8 +181,11 @@ def restore(config: Config, db: Database, file: Path, *, counting: Counting = la
 def restored_for_a_look(file: Path) -> Iterator[tuple[Config, Database]]:
     """The installation that a backup holds, on SQLite in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        config = Config(home=Path(folder), database_url=f"sqlite:///{Path(folder) / 'unseen.db'}")
-        with closing(Database(config.database_url)) as db:
+        place = Path(folder)
+        config = Config(
+            home=place, database_url=f"sqlite:///{place / 'unseen.db'}", objects_url=(place / "objects").as_uri()
+        )
+        with closing(Database(config.database_url, config.objects_url)) as db:
             restore(config, db, file)
             yield config, db
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from unseen_server import storage
 from unseen_server.core import limits, metrics
 from unseen_server.core.errors import BadRequest, Conflict, NotFound
 from unseen_server.core.predictions import read_predictions
@@ -146,7 +147,7 @@ def place(
         Admitted(upload, now, day, slot=0),
         scores,
         releasing.of_baseline(competition, scores),
-        predictions,
+        storage.put(storage.objects_of(session), competition.id, predictions, content),
         head=queries.chains.locked_chain(session, competition.id),
         actor=actor,
     )

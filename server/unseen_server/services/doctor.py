@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from unseen_server import storage
 from unseen_server.config import MEBIBYTE, Config
 from unseen_server.core import metrics
 from unseen_server.core.sentences import Sentence, say
@@ -48,7 +49,7 @@ def counts(db: Database) -> Counts:
 
 def examine(config: Config, db: Database) -> list[Finding]:
     """Look at everything that can be looked at without changing anything."""
-    return [_schema(db), *_database(db), _space(config), *_secret(config), *_standings(db), *_proofs(db)]
+    return [_schema(db), *_database(db), _space(config), *_secret(config), *_standings(db), *_proofs(db), *_objects(db)]
 
 
 def _schema(db: Database) -> Finding:
@@ -108,6 +109,14 @@ def _proofs(db: Database) -> Iterator[Finding]:
         what = say("sealed answer key of {competition}", competition=competition.slug)
         found = say("version {versions} is not what its seal says", versions=", ".join(versions))
         yield Finding(what, not versions, found if versions else say("as its seal says"))
+
+
+def _objects(db: Database) -> Iterator[Finding]:
+    """Whatever submissions name in an object store is there."""
+    lost = storage.missing(db)
+    if db.objects or lost:
+        found = say("{count} objects that submissions name are missing", count=len(lost))
+        yield Finding(say("object store"), not lost, found if lost else say("whatever submissions name is there"))
 
 
 def _said_of_chain(ref: int | None) -> Sentence:

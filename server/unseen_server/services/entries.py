@@ -8,8 +8,6 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import bindparam, insert, update
 from sqlalchemy.orm import Session
 
@@ -22,6 +20,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateScore, Score, Standing, Submission, Team
 from unseen_server.services import audit, receipts, teams
 from unseen_server.services.receipts import Linked, Vouched
+from unseen_server.storage import Stored
 
 LONGEST_FILE_NAME = 255
 
@@ -77,7 +76,7 @@ def enter(
     admitted: Admitted,
     scores: Scores,
     released: Released,
-    predictions: NDArray[np.float64],
+    stored: Stored,
     *,
     head: str,
     actor: str,
@@ -90,7 +89,7 @@ def enter(
     connection = session.connection()
     connection.execute(insert(Score), public)
     connection.execute(insert(PrivateScore), private)
-    storage.keep(session, vouched.ref, predictions, upload.content)
+    storage.keep(session, vouched.ref, stored)
     audit.record(
         session,
         actor=actor,

@@ -79,7 +79,7 @@ def erase(db: Database, *, username: str, principal: Principal, now: datetime) -
         _lock_boards(session, user)
         nobody = _free_name(session, user)
         submissions = queries.submissions.submissions_by(session, user.id)
-        _forget_work(session, submissions)
+        forgotten = _forget_work(session, submissions)
         _rename_teams(session, user, called)
         _forget_ways_in(session, user, called)
         _forget_mentions(session, user, called, nobody)
@@ -94,7 +94,9 @@ def erase(db: Database, *, username: str, principal: Principal, now: datetime) -
             course=courses[0] if len(courses) == 1 else None,
             submissions=len(submissions),
         )
-        return nobody
+    if db.objects:
+        db.objects.delete(forgotten)
+    return nobody
 
 
 def _erasable(session: Session, username: str, principal: Principal) -> User:
@@ -163,13 +165,16 @@ def _lock_boards(session: Session, user: User) -> None:
         queries.competitions.locked_competition(session, team.competition_id, exclusively=True).board_version += 1
 
 
-def _forget_work(session: Session, submissions: Sequence[Submission]) -> None:
+def _forget_work(session: Session, submissions: Sequence[Submission]) -> list[str]:
+    """Returns the keys of their files in an object store, which nothing names any more."""
+    forgotten = []
     for submission in submissions:
         submission.message, submission.file_name, submission.idempotency_key = "", FILE_NAME, None
         if submission.receipt:
             # the rest is signed or the server's own: a competition may be called like a person
             submission.receipt = {**submission.receipt, "message": "", "file_name": FILE_NAME}
-        storage.forget_upload(session, submission.id)
+        forgotten.append(storage.forget_upload(session, submission.id))
+    return [key for key in forgotten if key]
 
 
 def _rename_teams(session: Session, user: User, called: _Called) -> None:

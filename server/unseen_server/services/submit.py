@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from unseen_server import storage
 from unseen_server.core import limits, metrics, schedule
 from unseen_server.core.errors import (
     BadFile,
@@ -42,6 +43,7 @@ from unseen_server.services.keys import KeyRing, LoadedKey
 from unseen_server.services.principals import Principal
 from unseen_server.services.receipts import Signature, Signer
 from unseen_server.services.releasing import Told
+from unseen_server.storage import Stored
 
 REJECTIONS_WINDOW = timedelta(hours=1)
 LONGEST_MESSAGE = 500
@@ -102,10 +104,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A file as it was read and scored under one version of the key: its predictions (n,), and what is told of it."""
+    """A file as it was read and scored under one version of the key: what is to be kept of it, and what is told."""
 
     key_version: int
-    predictions: NDArray[np.float64]
+    stored: Stored
     scores: Scores
     told: Told
 
@@ -184,7 +186,8 @@ def _judged(
     predictions = _read(db, key, competition, principal, upload, now)
     scores = metrics.score(metrics.metric(competition.metric), key.answers.labels, predictions, key.answers.usage)
     told = releasing.tell(db, competition, key, team_id, predictions, scores)
-    return _Judged(key.version, predictions, scores, told)
+    stored = storage.put(db.objects, competition.id, predictions, upload.content)
+    return _Judged(key.version, stored, scores, told)
 
 
 def _tidied(upload: Upload) -> Upload:
@@ -336,7 +339,7 @@ def _entered(
         admitted,
         judged.scores,
         judged.told.released,
-        judged.predictions,
+        judged.stored,
         head=head,
         actor=principal.username,
     )

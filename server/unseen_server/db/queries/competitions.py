@@ -20,6 +20,7 @@ from unseen_server.db.models import (
     Score,
     Standing,
     StoredFile,
+    StoredObject,
     Submission,
     SubmittedFile,
     Team,
@@ -126,7 +127,7 @@ def rows_of_baseline(session: Session, team_id: int) -> list[Base]:
     rows: list[Base] = [*session.scalars(select(Standing).where(Standing.team_id == team_id))]
     submissions = session.scalars(select(Submission).where(Submission.team_id == team_id)).all()
     refs = [submission.id for submission in submissions]
-    for table in (Score, PrivateScore, PredictionVector, SubmittedFile):
+    for table in (Score, PrivateScore, PredictionVector, SubmittedFile, StoredObject):
         rows += session.scalars(select(table).where(table.submission_id.in_(refs)))
     return [*rows, *submissions, session.get_one(Team, team_id)]
 

@@ -16,6 +16,7 @@ from unseen_server.db.models import (
     Rejection,
     Score,
     Standing,
+    StoredObject,
     Submission,
     SubmittedFile,
     Team,
@@ -233,10 +234,6 @@ def private_scores_of_team(session: Session, team_id: int, key_version: int) -> 
     return {row.submission_id: row.value for row in rows}
 
 
-def submitted_content(session: Session, submission_id: int) -> bytes:
-    return session.scalars(select(SubmittedFile.content).where(SubmittedFile.submission_id == submission_id)).one()
-
-
 def submission_ids(session: Session, competition_id: int) -> Sequence[int]:
     """Of every submission, late and withdrawn ones and baselines among them, in their order."""
     return session.scalars(
@@ -260,6 +257,20 @@ def prediction_vectors(session: Session, submission_ids: Sequence[int]) -> Seque
         .where(PredictionVector.submission_id.in_(submission_ids))
         .order_by(PredictionVector.submission_id)
     ).all()
+
+
+def objects_named(session: Session, submission_ids: Sequence[int], kind: str) -> Sequence[Row[int, str, str]]:
+    """Number, key and SHA-256 of what lies in an object store, in the order of the numbers."""
+    return session.execute(
+        select(StoredObject.submission_id, StoredObject.key, StoredObject.sha256)
+        .where(StoredObject.submission_id.in_(submission_ids), StoredObject.kind == kind)
+        .order_by(StoredObject.submission_id)
+    ).all()
+
+
+def object_keys(session: Session) -> set[str]:
+    """Everything in an object store that submissions name."""
+    return set(session.scalars(select(StoredObject.key)))
 
 
 def submissions_by(session: Session, user_id: int) -> Sequence[Submission]:
