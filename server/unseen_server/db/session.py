@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -105,7 +105,7 @@ class Database:
         if self.file is not None:
             self.engine = self._reading = self._open_sqlite(self.file)
         else:
-            self.engine = create_engine(self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **UNTOLD, **POOL)
+            self.engine = _open_postgres(self.url)
             # There each statement has a view of its own even inside a transaction, so that none is begun for reading.
             self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -116,7 +116,9 @@ class Database:
 
     def _open_sqlite(self, path: Path) -> Engine:
         self._queue = WriterQueue(path.with_name(path.name + ".lock"))
-        engine = create_engine(self.url, connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False}, **UNTOLD, **POOL)
+        engine = create_engine(
+            self.url, connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False}, **UNTOLD, **POOL
+        )
         journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info[:3]) else "DELETE"
 
         @event.listens_for(engine, "connect")
@@ -167,6 +169,18 @@ class Database:
         self.engine.dispose()
         if self._queue:
             self._queue.close()
+
+
+def _open_postgres(url: URL) -> Engine:
+    url, patience = url.set(drivername="postgresql+psycopg"), {"connect_timeout": round(LOCK_TIMEOUT)}
+    engine = create_engine(url, connect_args=patience, pool_pre_ping=True, **UNTOLD, **POOL)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: ConnectionPoolEntry) -> None:
+        connection.execute(f"SET lock_timeout = {round(1000 * LOCK_TIMEOUT)}")
+        connection.commit()
+
+    return engine
 
 
 @contextmanager
