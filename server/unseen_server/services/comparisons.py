@@ -165,7 +165,7 @@ class Comparisons:
                     raise
                 except Exception:
                     log.exception("the entries of %s cannot be compared; its board is shown without", competition.slug)
-                    raise NotNow from None
+                    return None
                 self._known.keep(place, known, known.size)
             return known.compared
 

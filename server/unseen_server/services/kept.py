@@ -75,7 +75,7 @@ class Shared(Generic[K, T]):
         self._slots: OrderedDict[K, _Slot[T]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, kind: K, stamp: str, make: Callable[[T | None], T], lasts: Callable[[T], bool] = _always) -> T:
+    def of(self, kind: K, stamp: Hashable, make: Callable[[T | None], T], lasts: Callable[[T], bool] = _always) -> T:
         """What has this stamp, or what `make` makes of the one before. It is kept only where it `lasts`.
 
         Whoever has waited as long as the patience lasts makes their own.
@@ -93,7 +93,7 @@ class Shared(Generic[K, T]):
         finally:
             slot.lock.release()
 
-    def unless_busy(self, kind: K, stamp: str, make: Callable[[T | None], T], lasts: Callable[[T], bool]) -> None:
+    def unless_busy(self, kind: K, stamp: Hashable, make: Callable[[T | None], T], lasts: Callable[[T], bool]) -> None:
         """The same for nobody who waits for it: where another one is being made, it is left to who asks next."""
         slot = self._slot(kind)
         if slot.lock.acquire(blocking=False):
@@ -118,15 +118,15 @@ class _Slot(Generic[T]):
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.begun = 0
-        self._newest: tuple[str, int, T] | None = None
+        self._newest: tuple[Hashable, int, T] | None = None
 
-    def good_for(self, stamp: str, came_after: int) -> T | None:
+    def good_for(self, stamp: Hashable, came_after: int) -> T | None:
         if self._newest is None:
             return None
         its_stamp, number, thing = self._newest
         return thing if its_stamp == stamp or number > came_after else None
 
-    def renewed(self, stamp: str, make: Callable[[T | None], T], lasts: Callable[[T], bool]) -> T:
+    def renewed(self, stamp: Hashable, make: Callable[[T | None], T], lasts: Callable[[T], bool]) -> T:
         self.begun += 1
         before = self._newest
         thing = make(before[2] if before else None)

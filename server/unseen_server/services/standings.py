@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -63,7 +63,10 @@ class Board:
 
 
 class Place(NamedTuple):
-    """Who stands here, by which score of which submission; the public rank and score beside a private one."""
+    """Who stands here, by which score of which submission; the public rank and score beside a private one.
+
+    `mark` is another one after each submission of the team that counts, where the board is the public one.
+    """
 
     team_id: int
     rank: int | None
@@ -72,6 +75,15 @@ class Place(NamedTuple):
     public_score: float | None
     submission_id: int | None = None
     compared: Compared | None = None
+    mark: Hashable = None
+
+
+class Stamp(NamedTuple):
+    """What a board looks like: its phase, the version of all but submissions, and the last of those."""
+
+    phase: str
+    version: int
+    last: str | None
 
 
 @dataclass(frozen=True)
@@ -186,8 +198,8 @@ def matching(order: Order, known: Mapping[int, str], text: str) -> list[Place]:
     return [place for place in order.places if wanted in known.get(place.team_id, "")]
 
 
-def stamp(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> str:
-    """A short text that changes whenever a board of this competition does, and with its phase.
+def stamp(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> Stamp:
+    """Another one whenever a board of this competition has changed.
 
     Only submissions that are late change it in vain.
     """
@@ -196,7 +208,7 @@ def stamp(db: Database, *, slug: str, principal: Principal | None, now: datetime
         if state is None or not competitions.is_open_to_all(state, now):
             competitions.visible(session, slug, principal, now)  # refused, but for staff
         assert state is not None  # noqa: S101 - or it would not be visible
-        return f"{competitions.phase_of(state, now)}-{state.board_version}-{state.head}"
+        return Stamp(competitions.phase_of(state, now), state.board_version, state.head)
 
 
 def own_team(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> int | None:
@@ -224,9 +236,9 @@ def _order(session: Session, competition: Competition, which: str, limit: int | 
 def _public(session: Session, competition_id: int, direction: Direction, limit: int | None) -> list[Place]:
     rank, places = 0, []
     rows: Sequence[Any] = queries.boards.public_places(session, competition_id, direction, limit)
-    for team_id, ranked, score, submission_id in rows:
+    for team_id, ranked, score, submission_id, *mark in rows:
         rank += ranked
-        places.append(Place(team_id, rank if ranked else None, score, None, None, submission_id))
+        places.append(Place(team_id, rank if ranked else None, score, None, None, submission_id, mark=tuple(mark)))
     return places
 
 

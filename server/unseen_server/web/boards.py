@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,15 +14,15 @@ from typing import Any, TypeVar
 
 from flask import Response, current_app, get_flashed_messages, make_response, render_template, request, url_for
 from flask.sansio.app import App
-from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.digests import stamp_of
+from unseen_server.core.schedule import Phase
 from unseen_server.services import competitions, standings
 from unseen_server.services.competitions import Shown
 from unseen_server.services.kept import Shared
 from unseen_server.services.principals import SERVER
-from unseen_server.services.standings import Board, Entry, Order, Place, Progress
+from unseen_server.services.standings import Board, Entry, Order, Place, Progress, Stamp
 from unseen_server.services.submit import Receipt
 from unseen_server.web import charts, languages, present
 from unseen_server.web.context import Parts, csrf_token, now, parts, visitor
@@ -75,6 +76,39 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What a board looks like at this minute, as its rows say “3 min ago”."""
+
+    stamp: Stamp
+    minute: int
+
+    @property
+    def rest(self) -> Hashable:
+        """All but what submissions change."""
+        return self.stamp.phase, self.stamp.version, self.minute
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Places with their entries by team; `rest` is the moment's that they were read in."""
+
+    rest: Hashable
+    places: Mapping[int, Place]
+    entries: Mapping[int, Entry | None]
+
+    def has(self, place: Place) -> bool:
+        return self.places.get(place.team_id) == place
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The first rows of a board for programs."""
+
+    order: Order
+    filled: Filled
+
+
+@dataclass(frozen=True)
 class Drawn:
     """A page of a board for everybody: its rows (HTML) by team, best first, and what else the template needs.
 
@@ -82,24 +116,23 @@ class Drawn:
     """
 
     order: Order
-    places: Mapping[int, Place]
-    entries: Mapping[int, Entry | None]
+    filled: Filled
     rows: Mapping[int, str]
     look: Mapping[str, Any]
     values: Mapping[str, Any]
     leaders: Progress | None
 
-    def with_own(self, team: int | None) -> Markup:
+    def with_own(self, team: int | None) -> str:
         """All rows, the one of one's own team marked."""
         rows = dict(self.rows)
         if team is not None and team in rows:
-            rows |= _rows([self.places[team]], self.entries, self.look, mine=True)
-        return Markup("").join(map(Markup, rows.values()))
+            rows |= _rows([self.filled.places[team]], self.filled.entries, self.look, mine=True)
+        return "".join(rows.values())
 
-    def row(self, place: Place, entry: Entry | None) -> str | None:
+    def row(self, place: Place, entry: Entry | None, look: Mapping[str, Any]) -> str | None:
         """The row of this team, if it was drawn of just this."""
-        team = place.team_id
-        return self.rows[team] if self.places.get(team) == place and self.entries[team] == entry else None
+        same = self.filled.has(place) and self.filled.entries[place.team_id] == entry and self.look == look
+        return self.rows[place.team_id] if same else None
 
 
 @dataclass(frozen=True)
@@ -113,10 +146,19 @@ class Own:
 
 @dataclass(frozen=True)
 class Page:
-    """A page as one person sees it; one that waits for comparisons is not kept."""
+    """A page as one person sees it: what is around the rows, drawn of `seen`, and the rows.
 
-    html: str
+    One that waits for comparisons does not last.
+    """
+
+    seen: tuple[object, ...]
+    around: Sequence[str]
+    rows: str
     lasts: bool
+
+    @property
+    def html(self) -> str:
+        return self.rows.join(self.around)
 
 
 class _Keeping:
@@ -125,9 +167,11 @@ class _Keeping:
     def __init__(self) -> None:
         self.pages: Shared[Hashable, Page] = Shared(64, PATIENCE)
         self.tables: Shared[Hashable, Drawn] = Shared(32, PATIENCE)
-        self.boards: Shared[Hashable, Board] = Shared(8, PATIENCE)
+        self.lists: Shared[Hashable, Listed] = Shared(8, PATIENCE)
         self.orders: Orders = Shared(8, PATIENCE)
         self.names: Shared[str, Mapping[int, str]] = Shared(4, PATIENCE)
+        self.seen_by_visitors: Shared[str, Shown] = Shared(8, PATIENCE)
+        self.leaders: Shared[str, Progress] = Shared(8, PATIENCE)
 
 
 def register(app: App) -> None:
@@ -136,15 +180,17 @@ def register(app: App) -> None:
 
 def page(slug: str) -> Response:
     """The page, 304 where the browser has it already. Visibility is checked before anything kept is given out."""
-    person, asked, stamp = visitor(), Asked.by_request(), _stamp(slug)
+    person, asked, moment = visitor(), Asked.by_request(), _moment(slug)
     # the form token and the notices are part of it, because the page holds them
     whose = (person.user_id if person else None, csrf_token(), *get_flashed_messages())
     kind = (slug, languages.current().code, asked, whose)
-    tag = stamp_of(repr((stamp, kind)))
+    tag = stamp_of(repr((moment, kind)))
     if request.if_none_match.contains_weak(tag):
         response = Response(status=304)
     else:
-        found = _kept().pages.of(kind, stamp, lambda _: _page(slug, stamp, asked), lambda page: page.lasts)
+        found = _kept().pages.of(
+            kind, moment, lambda before: _page(slug, moment, asked, before), lambda page: page.lasts
+        )
         response = make_response(found.html)
     response.set_etag(tag)
     response.headers["Cache-Control"] = "private, no-cache"
@@ -153,16 +199,15 @@ def page(slug: str) -> Response:
 
 def board(slug: str, which: str, limit: int) -> Board:
     """The same for programs: the first rows of a board as it is now."""
-    stamp = _stamp(slug)
-    order = _order(slug, stamp, which)
+    moment = _moment(slug)
 
-    def drawn(_: Board | None) -> Board:
-        places = order.places[:limit]
-        read = standings.entries(parts().db, slug=slug, places=places, principal=visitor(), now=now())
-        return Board(slug, which, now(), order.direction, order.note, [entry for entry in read if entry])
+    def listed(before: Listed | None) -> Listed:
+        order = _order(slug, moment, which)
+        return Listed(order, _filled(slug, moment, order.places[:limit], before.filled if before else None))
 
-    found = _kept().boards.of((slug, which, limit), stamp, drawn, lambda _: order.whole)
-    return replace(found, generated_at=now())
+    found = _kept().lists.of((slug, which, limit), moment, listed, lambda listed: listed.order.whole)
+    entries = [entry for entry in found.filled.entries.values() if entry]
+    return Board(slug, which, now(), found.order.direction, found.order.note, entries)
 
 
 def followed(reply: R, receipt: Receipt) -> R:
@@ -179,48 +224,67 @@ def _follow(connected: Parts, orders: Orders, slug: str, at: datetime) -> None:
         return standings.order(connected.db, connected.comparisons, which="public", **place)
 
     try:
-        orders.unless_busy((slug, "public"), _with_minute(standings.stamp(connected.db, **place), at), order, _is_whole)
+        orders.unless_busy((slug, "public"), _at(standings.stamp(connected.db, **place), at), order, _is_whole)
     except Exception:
         log.exception("the public board of %s could not be compared anew", slug)
 
 
-def _stamp(slug: str) -> str:
+def _moment(slug: str) -> Moment:
     """Another one for every board that looks otherwise. Whoever may not see it is refused."""
-    return _with_minute(standings.stamp(parts().db, slug=slug, principal=visitor(), now=now()), now())
+    return _at(standings.stamp(parts().db, slug=slug, principal=visitor(), now=now()), now())
 
 
-def _with_minute(stamp: str, at: datetime) -> str:
-    """For “3 min ago”."""
-    return f"{stamp}-{at.timestamp() // 60:.0f}"
+def _at(stamp: Stamp, at: datetime) -> Moment:
+    return Moment(stamp, int(at.timestamp() // 60))
 
 
 def _is_whole(order: Order) -> bool:
     return order.whole
 
 
-def _page(slug: str, stamp: str, asked: Asked) -> Page:
-    person = visitor()
-    shown = competitions.shown(parts().db, slug=slug, principal=person, now=now())
-    drawn = _table(shown, stamp, asked)
+def _page(slug: str, moment: Moment, asked: Asked, before: Page | None) -> Page:
+    drawn = _table(slug, moment, asked)
+    shown = _shown(slug, moment, drawn.order)
     own = None if asked.projected else _own(slug, drawn.order)
+    progress = _progress(slug, drawn, own)
+    seen = (moment.rest, shown, drawn.values, own, progress)
+    around = before.around if before and before.seen == seen else None
+    around = around or _around(drawn, shown, asked, own, progress)
+    return Page(seen, around, drawn.with_own(own.team if own else None), drawn.order.whole)
+
+
+def _around(
+    drawn: Drawn, shown: Shown, asked: Asked, own: Own | None, progress: Mapping[str, Any] | None
+) -> Sequence[str]:
+    """The page without its rows: what is before and after them, or all of it where there are none."""
+    gap = secrets.token_hex()
     html = render_template(
         "leaderboard.html",
         **drawn.values,
         c=shown,
         asked=replace(asked, page=drawn.values["page"]),
         own=own,
-        rows=drawn.with_own(own.team if own else None),
-        progress=_progress(slug, drawn, own),
+        rows=gap,
+        progress=progress,
         refresh=REFRESH_SECONDS.get(shown.phase),
     )
-    return Page(html, drawn.order.whole)
+    return html.split(gap)
 
 
-def _table(shown: Shown, stamp: str, asked: Asked) -> Drawn:
-    which = asked.which or ("private" if shown.phase == "revealed" else "public")
-    kind = (shown.slug, languages.current().code, which, asked.page, asked.search, asked.rows)
+def _shown(slug: str, moment: Moment, order: Order) -> Shown:
+    """The competition, which says how many teams there are; for visitors it is kept."""
+    place: dict[str, Any] = {"slug": slug, "principal": visitor(), "now": now()}
+    if visitor():
+        return competitions.shown(parts().db, **place)
+    seen = (moment.rest, order.board, order.ranked)
+    return _kept().seen_by_visitors.of(slug, seen, lambda _: competitions.shown(parts().db, **place))
+
+
+def _table(slug: str, moment: Moment, asked: Asked) -> Drawn:
+    which = asked.which or ("private" if moment.stamp.phase == Phase.REVEALED else "public")
+    kind = (slug, languages.current().code, which, asked.page, asked.search, asked.rows)
     return _kept().tables.of(
-        kind, stamp, lambda before: _draw(shown, stamp, which, asked, before), lambda drawn: drawn.order.whole
+        kind, moment, lambda before: _draw(slug, moment, which, asked, before), lambda drawn: drawn.order.whole
     )
 
 
@@ -232,15 +296,15 @@ def _own(slug: str, order: Order) -> Own | None:
     return Own(team, order.places[position].rank, position // ROWS + 1)
 
 
-def _draw(shown: Shown, stamp: str, which: str, asked: Asked, before: Drawn | None) -> Drawn:
-    order = _order(shown.slug, stamp, which)
-    places = _matching(shown.slug, stamp, order, asked.search) if asked.search else order.places
+def _draw(slug: str, moment: Moment, which: str, asked: Asked, before: Drawn | None) -> Drawn:
+    order = _order(slug, moment, which)
+    shown = _shown(slug, moment, order)
+    places = _matching(slug, moment, order, asked.search) if asked.search else order.places
     pages = max(1, -(-len(places) // asked.rows))
     number = 1 if asked.projected else min(asked.page, pages)
     on_page = places[(number - 1) * asked.rows : number * asked.rows]
-    read = standings.entries(parts().db, slug=shown.slug, places=on_page, principal=visitor(), now=now())
-    entries = {place.team_id: entry for place, entry in zip(on_page, read, strict=True)}
-    look = _look(shown, order, on_page)
+    filled = _filled(slug, moment, on_page, before.filled if before else None)
+    look = _look(shown, moment, order, on_page)
     values = {
         **look,
         "ranked": order.ranked,
@@ -252,22 +316,36 @@ def _draw(shown: Shown, stamp: str, which: str, asked: Asked, before: Drawn | No
     }
     return Drawn(
         order=order,
-        places={place.team_id: place for place in on_page},
-        entries=entries,
-        rows=_rows(on_page, entries, look, mine=False, before=before if before and before.look == look else None),
+        filled=filled,
+        rows=_rows(
+            on_page, filled.entries, look, mine=False, before=before if before and before.look == look else None
+        ),
         look=look,
         values=values,
-        leaders=None if asked.search or asked.projected or number > 1 else _leaders(shown.slug, stamp),
+        leaders=None if asked.search or asked.projected or number > 1 else _leaders(slug, moment),
     )
 
 
-def _look(shown: Shown, order: Order, on_page: Sequence[Place]) -> dict[str, Any]:
-    """What every row is drawn with, the minute included, of which each says how long ago it was."""
+def _filled(slug: str, moment: Moment, places: Sequence[Place], before: Filled | None) -> Filled:
+    """These places with their entries, of which only those are read that have changed."""
+    known = before.entries if before and before.rest == moment.rest else {}
+    changed = [place for place in places if not (before and known and before.has(place))]
+    read = standings.entries(parts().db, slug=slug, places=changed, principal=visitor(), now=now())
+    entries = {place.team_id: entry for place, entry in zip(changed, read, strict=True)}
+    return Filled(
+        rest=moment.rest,
+        places={place.team_id: place for place in places},
+        entries={place.team_id: entries.get(place.team_id, known.get(place.team_id)) for place in places},
+    )
+
+
+def _look(shown: Shown, moment: Moment, order: Order, on_page: Sequence[Place]) -> dict[str, Any]:
+    """What every row is drawn with, with the minute, as each says how long ago it was."""
     exact = order.board == "private" or shown.release == "full"
     scale = charts.Scale.of([place.score for place in order.places], order.direction)
     return {
         "board": order.board,
-        "minute": now().replace(second=0, microsecond=0),
+        "rest": moment.rest,
         "time_zone": shown.time_zone,
         "exact": exact,
         "places": present.decimals(place.score for place in on_page),
@@ -292,16 +370,16 @@ def _compared(order: Order, on_page: Sequence[Place], *, exact: bool) -> dict[st
     }
 
 
-def _order(slug: str, stamp: str, which: str) -> Order:
+def _order(slug: str, moment: Moment, which: str) -> Order:
     place: dict[str, Any] = {"slug": slug, "which": which, "principal": visitor(), "now": now()}
     return _kept().orders.of(
-        (slug, which), stamp, lambda _: standings.order(parts().db, parts().comparisons, **place), _is_whole
+        (slug, which), moment, lambda _: standings.order(parts().db, parts().comparisons, **place), _is_whole
     )
 
 
-def _matching(slug: str, stamp: str, order: Order, text: str) -> Sequence[Place]:
+def _matching(slug: str, moment: Moment, order: Order, text: str) -> Sequence[Place]:
     place: dict[str, Any] = {"slug": slug, "principal": visitor(), "now": now()}
-    known = _kept().names.of(slug, stamp, lambda _: standings.names_by_team(parts().db, **place))
+    known = _kept().names.of(slug, moment, lambda _: standings.names_by_team(parts().db, **place))
     return standings.matching(order, known, text)
 
 
@@ -316,14 +394,14 @@ def _rows(
     mine: bool,
     before: Drawn | None = None,
 ) -> dict[int, str]:
-    """Each row's HTML by team, as it was `before` with the same look where nothing of it has changed.
+    """Each row's HTML by team, as it was `before` where nothing of it has changed.
 
     What cannot be drawn says so in its own place and leaves the others alone.
     """
     template: Any = current_app.jinja_env.get_template("board_rows.html").make_module({**look, "now": now()})
     with languages.speaking(languages.current().code):  # known once for all of them
         return {
-            place.team_id: (before and before.row(place, entry)) or _row(template, place, entry, mine)
+            place.team_id: (before and before.row(place, entry, look)) or _row(template, place, entry, mine)
             for place, entry in ((place, entries[place.team_id]) for place in places)
         }
 
@@ -340,9 +418,13 @@ def _row(template: Any, place: Place, entry: Entry | None, mine: bool) -> str:
 # progress
 
 
-def _leaders(slug: str, stamp: str) -> Progress:
-    leading = [place.team_id for place in _order(slug, stamp, "public").places if place.rank is not None][:LEADERS]
-    return standings.progress(parts().db, slug=slug, teams=leading, principal=visitor(), now=now())
+def _leaders(slug: str, moment: Moment) -> Progress:
+    """The way of the leaders, looked up again where one of them has submitted."""
+    leading = [place for place in _order(slug, moment, "public").places if place.rank is not None][:LEADERS]
+    seen = (moment.rest, *((place.team_id, place.mark) for place in leading))
+    teams = [place.team_id for place in leading]
+    place: dict[str, Any] = {"slug": slug, "principal": visitor(), "now": now()}
+    return _kept().leaders.of(slug, seen, lambda _: standings.progress(parts().db, teams=teams, **place))
 
 
 def _progress(slug: str, drawn: Drawn, own: Own | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, String, and_, bindparam, case, func, or_, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from unseen_server.db.models import (
@@ -85,8 +85,8 @@ def metered(
 
 def public_places(
     session: Session, competition_id: int, direction: str, limit: int | None = None
-) -> Sequence[Row[int, bool, float | None, int | None]]:
-    """The public board without its names.
+) -> Sequence[Row[int, bool, float | None, int | None, int, Any]]:
+    """The public board without its names; the times of last submissions as they are stored, readable or not.
 
     It reads one standing per team and never a submission, so it costs the same however much was submitted.
     """
@@ -132,10 +132,15 @@ def _is_a_number(score: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
     return score.between(-sys.float_info.max, sys.float_info.max)
 
 
-# Made once, as it is asked whenever a board is drawn.
+# Made once, of columns alone, as it is asked whenever a board is drawn.
+_OF_STANDINGS = Standing.__table__.c
 _PUBLIC_PLACES = {
     direction: _on_the_public_board(
-        select(Standing.team_id, Standing.ranked, Standing.score, Standing.submission_id), direction
+        select(
+            *(_OF_STANDINGS.team_id, _OF_STANDINGS.ranked, _OF_STANDINGS.score, _OF_STANDINGS.submission_id),
+            *(_OF_STANDINGS.entries, type_coerce(_OF_STANDINGS.last_submission_at, String)),
+        ),
+        direction,
     )
     for direction in ("lower", "higher")
 }
@@ -145,11 +150,18 @@ def standing_teams(
     session: Session, team_ids: Sequence[int]
 ) -> Sequence[Row[int, str, str, str | None, int, datetime | None]]:
     """What a board shows of these teams besides their place, in any order."""
-    return session.execute(
-        select(Team.id, Team.name, Team.kind, Team.tier, Standing.entries, Standing.last_submission_at)
-        .join(Standing, Standing.team_id == Team.id)
-        .where(Team.id.in_(team_ids))
-    ).all()
+    return session.execute(_STANDING_TEAMS, {"team_ids": team_ids}).all()
+
+
+_OF_TEAMS = Team.__table__.c
+_STANDING_TEAMS = (
+    select(
+        *(_OF_TEAMS.id, _OF_TEAMS.name, _OF_TEAMS.kind, _OF_TEAMS.tier),
+        *(_OF_STANDINGS.entries, _OF_STANDINGS.last_submission_at),
+    )
+    .join_from(Team.__table__, Standing.__table__, _OF_STANDINGS.team_id == _OF_TEAMS.id)
+    .where(_OF_TEAMS.id.in_(bindparam("team_ids", expanding=True)))
+)
 
 
 def team_and_member_names(session: Session, competition_id: int) -> Sequence[Row[int, str]]:
