@@ -17,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+from measuring import Row, show
 from sqlalchemy import insert
 
 from unseen_server import storage
@@ -62,13 +63,12 @@ def memory(line: str) -> int:
     return int(found[1]) >> 10 if found else 0
 
 
-def main() -> None:
+def rows() -> Iterator[Row]:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--teams", type=int, default=1000)
     options.add_argument("--each", type=int, default=10)
     options.add_argument("--rows", type=int, default=5000)
     chosen = options.parse_args()
-    print(f"{'':16} {'wall':>8} {'CPU':>8} {'memory':>10} {'found':>6}")
     for name, decimals in WRITINGS.items():
         with tempfile.TemporaryDirectory() as folder, closing(Database(f"sqlite:///{folder}/copies.db")) as db:
             Base.metadata.create_all(db.engine)
@@ -79,13 +79,12 @@ def main() -> None:
                     return list(storage.predictions_of(session, refs))
 
             Path("/proc/self/clear_refs").write_text("5")  # the most counts from here
-            before = memory("VmRSS")
-            wall, cpu = time.perf_counter(), time.process_time()
+            before, start = memory("VmRSS"), time.process_time()
             found = find(entries, chosen.rows, read)
-            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            grown = memory("VmHWM") - before
-            print(f"{name:16} {wall:6.1f} s {cpu:6.1f} s {grown:>7} MB {len(found.clusters):>6}", flush=True)
+            seconds = time.process_time() - start
+            note = f"{len(found.clusters)} found, {memory('VmHWM') - before} MB more memory"
+            yield Row(None, f"copies among {len(entries):,} files of {name}", seconds, unit=" s of CPU", note=note)
 
 
 if __name__ == "__main__":
-    main()
+    show(rows())

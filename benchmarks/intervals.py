@@ -5,12 +5,13 @@ from __future__ import annotations
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from measuring import Row, show
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
@@ -103,36 +104,37 @@ def cpu_ms(run: Callable[[], object]) -> float:
     return 1000 * (time.process_time() - before)
 
 
-def main() -> None:
+def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder, closing(Database(f"sqlite:///{folder}/bench.db")) as db:
         migrate.upgrade(db)
         rng = np.random.default_rng(0)
         with db.write() as session:
             labels = fill(session, rng)
-        measure(db, rng, labels, Path(folder))
+        yield from computing(db, rng, labels)
+        yield from pages(db, Path(folder))
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    yield Row(None, "intervals: memory at most", most, unit=" MB")
 
 
-def measure(db: Database, rng: np.random.Generator, labels: np.ndarray, folder: Path) -> None:
+def computing(db: Database, rng: np.random.Generator, labels: np.ndarray) -> Iterator[Row]:
     keys = KeyRing(db)
     with db.read() as session:
         keys.of(session.get_one(Competition, 1))
         usage = np.frombuffer(session.get_one(AnswerKeyVersion, (1, 1)).usage, dtype=np.uint8)
     compared = Comparisons(db, keys)
-    line("a server starts: all pairs", cpu_ms(lambda: standings.order(db, compared, **PLACE)))
-    line("the same board again", cpu_ms(lambda: standings.order(db, compared, **PLACE)))
+    yield told("a server starts: all pairs", cpu_ms(lambda: standings.order(db, compared, **PLACE)))
+    yield told("the same board again", cpu_ms(lambda: standings.order(db, compared, **PLACE)))
     times = []
     for turn in range(ROUNDS):
         with db.write() as session:  # every other one takes the lead
             better = 0.52 * labels + 0.02 * rng.standard_normal(len(labels)) if turn % 2 else model(rng, labels)
             add(session, 1 + turn, better, labels, usage)
-        times.append(cpu_ms(lambda: standings.follow(db, compared, slug="c", now=NOW)))
-    line(f"a new best among {TEAMS} teams, median of {ROUNDS}", float(np.median(times)))
-    line("the slowest of them", max(times))
-    pages(db, compared, folder)
-    print(f"memory at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        times.append(cpu_ms(lambda: standings.order(db, compared, **PLACE)))
+    yield told(f"a new best among {TEAMS} teams, median of {ROUNDS}", float(np.median(times)))
+    yield told("the slowest of them", max(times))
 
 
-def pages(db: Database, compared: Comparisons, folder: Path) -> None:
+def pages(db: Database, folder: Path) -> Iterator[Row]:
     """The board's page with all it says, and without intervals."""
     clock = [NOW]
     config = Config(home=folder, database_url=db.url.render_as_string(hide_password=False), secret_key="bench")
@@ -143,24 +145,17 @@ def pages(db: Database, compared: Comparisons, folder: Path) -> None:
         clock[0] += timedelta(minutes=1)
         assert client.get("/competitions/c/leaderboard").status_code == 200
 
-    client.get("/competitions/c/leaderboard")
-    line("its page drawn afresh, with intervals", min(cpu_ms(afresh) for _ in range(ROUNDS)))
-    tag = client.get("/competitions/c/leaderboard").headers["ETag"]
-    line(
-        "its page unchanged (304)",
-        min(
-            cpu_ms(lambda: client.get("/competitions/c/leaderboard", headers={"If-None-Match": tag})) for _ in range(50)
-        ),
-    )
+    afresh()
+    yield told("its page drawn afresh, with intervals", min(cpu_ms(afresh) for _ in range(ROUNDS)))
     with db.write() as session:
         session.execute(update(Competition).values(public_intervals=False, board_version=1))
-    line("its page drawn afresh, without", min(cpu_ms(afresh) for _ in range(ROUNDS)))
+    yield told("its page drawn afresh, without", min(cpu_ms(afresh) for _ in range(ROUNDS)))
     app.extensions["unseen"].db.close()
 
 
-def line(what: str, ms: float) -> None:
-    print(f"{what:68} {ms:9.1f} ms of CPU", flush=True)
+def told(what: str, ms: float) -> Row:
+    return Row(None, f"intervals: {what}", ms, unit=" ms of CPU")
 
 
 if __name__ == "__main__":
-    main()
+    show(rows())

@@ -151,22 +151,22 @@ def ask_in_turn(port: int, requests: Iterable[Request]) -> list[Reply]:
     return at_once(port, [requests])
 
 
-def at_once(port: int, clients: Sequence[Iterable[Request]]) -> list[Reply]:
+def at_once(port: int, clients: Sequence[Iterable[Request | Page]]) -> list[Reply]:
     """Each client sends its requests one after the other over a connection of its own, all clients at once."""
+    return asyncio.run(_at_once(port, clients))
 
-    async def client(requests: Iterable[Request]) -> list[Reply]:
+
+async def _at_once(port: int, clients: Sequence[Iterable[Request | Page]]) -> list[Reply]:
+    async def client(requests: Iterable[Request | Page]) -> list[Reply]:
         connection = Connection(port)
         replies = [await connection.ask(request) for request in requests]
         connection.close()
         return replies
 
-    async def everybody() -> list[Reply]:
-        return [reply for replies in await asyncio.gather(*map(client, clients)) for reply in replies]
-
-    return asyncio.run(everybody())
+    return [reply for replies in await asyncio.gather(*map(client, clients)) for reply in replies]
 
 
-def for_seconds(seconds: float, make: Callable[[], Request]) -> Iterator[Request]:
+def for_seconds(seconds: float, make: Callable[[], Request | Page]) -> Iterator[Request | Page]:
     """Requests until so much time has passed since the first was asked for."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -175,23 +175,34 @@ def for_seconds(seconds: float, make: Callable[[], Request]) -> Iterator[Request
 
 def on_time(port: int, timetable: Sequence[tuple[float, Request | Page]]) -> list[Reply]:
     """Each request so many seconds after the start, whether or not those before it were answered; replies in order."""
+    return asyncio.run(_on_time(port, timetable))
 
-    async def everybody() -> list[Reply]:
-        start, idle = time.perf_counter(), list[Connection]()
 
-        async def one(after: float, request: Request | Page) -> Reply:
-            connection = idle.pop() if idle else Connection(port)
-            reply = await connection.ask(request, start + after)
-            idle.append(connection)
-            return reply
+async def _on_time(port: int, timetable: Sequence[tuple[float, Request | Page]]) -> list[Reply]:
+    start, idle = time.perf_counter(), list[Connection]()
 
-        tasks = []
-        for after, request in sorted(timetable, key=lambda item: item[0]):
-            await asyncio.sleep(max(0.0, start + after - time.perf_counter()))
-            tasks.append(asyncio.create_task(one(after, request)))
-        replies = await asyncio.gather(*tasks)
-        for connection in idle:
-            connection.close()
-        return replies
+    async def one(after: float, request: Request | Page) -> Reply:
+        connection = idle.pop() if idle else Connection(port)
+        reply = await connection.ask(request, start + after)
+        idle.append(connection)
+        return reply
 
-    return asyncio.run(everybody())
+    tasks = []
+    for after, request in sorted(timetable, key=lambda item: item[0]):
+        await asyncio.sleep(max(0.0, start + after - time.perf_counter()))
+        tasks.append(asyncio.create_task(one(after, request)))
+    replies = await asyncio.gather(*tasks)
+    for connection in idle:
+        connection.close()
+    return replies
+
+
+def beside(
+    port: int, clients: Sequence[Iterable[Request | Page]], timetable: Sequence[tuple[float, Request | Page]]
+) -> tuple[list[Reply], list[Reply]]:
+    """What the clients of `at_once` got while the requests of `on_time` came in, and the replies to those."""
+
+    async def both() -> tuple[list[Reply], list[Reply]]:
+        return await asyncio.gather(_at_once(port, clients), _on_time(port, timetable))
+
+    return asyncio.run(both())
