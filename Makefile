@@ -7,7 +7,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-quick test-long check fmt translations bench lock clean
+.PHONY: help demo test test-quick test-long mutants check fmt translations audit bench lock clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -23,6 +23,10 @@ test-quick: $(VENV)/develops  ## the tests that take no longer than a moment
 
 test-long: $(VENV)/develops  ## the long forms of the figures
 	@UNSEEN_LONG=1 $(BIN)/python -m pytest -m "long or slow"
+	@$(BIN)/python tests/mutants.py
+
+mutants: $(VENV)/develops  ## put faults into a copy of the code and see each caught (part of test-long)
+	@$(BIN)/python tests/mutants.py
 
 check: $(VENV)/develops  ## style, types and import contracts
 	@$(BIN)/ruff check .
@@ -41,6 +45,12 @@ translations: $(VENV)/develops  ## collect what pages and refusals say, for the 
 	@rm $(MESSAGES)/messages.pot
 
 MESSAGES = server/unseen_server/web/translations
+
+audit: $(VENV)/develops  ## ask the registry's advisories about every version that is pinned (needs the network)
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --disable-pip-version-check --quiet install "pip-audit>=2.9"
+	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+	@$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements-dev.lock
 
 bench: $(VENV)/measures  ## side-by-side measurements
 	@$(BIN)/python benchmarks
