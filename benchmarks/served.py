@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -81,13 +81,23 @@ def _spent(process: psutil.Process) -> float:
 
 @contextmanager
 def served(
-    *, students: int, rows: int, processes: int = 2, threads: int = 8, postgres: bool = False, **settings: object
+    *,
+    students: int,
+    rows: int,
+    processes: int = 2,
+    threads: int = 8,
+    postgres: bool = False,
+    program: Sequence[str] = ("-m", "unseen_server"),
+    **settings: object,
 ) -> Iterator[Site]:
-    """`settings` are lines of competition.toml; OperationalError where there is no PostgreSQL and one is asked for."""
+    """`settings` are lines of competition.toml; OperationalError where there is no PostgreSQL and one is asked for.
+
+    `program` is what Python is started with to serve.
+    """
     with tempfile.TemporaryDirectory() as folder, _database(Path(folder), postgres) as url:
         home = Path(folder)
         bundle, tokens_of_students = _filled(url, home, students, rows, settings)
-        with _serving(home, url, processes, threads) as (port, process, log):
+        with _serving(home, url, program, processes, threads) as (port, process, log):
             yield Site(port, url, home, bundle, tokens_of_students, process, log)
 
 
@@ -149,13 +159,15 @@ def _folder(home: Path, rows: int, now: datetime, settings: dict[str, object]) -
 
 
 @contextmanager
-def _serving(home: Path, url: str, processes: int, threads: int) -> Iterator[tuple[int, subprocess.Popen[bytes], Path]]:
+def _serving(
+    home: Path, url: str, program: Sequence[str], processes: int, threads: int
+) -> Iterator[tuple[int, subprocess.Popen[bytes], Path]]:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = home / "serve.log"
     sizes = {"--port": port, "--processes": processes, "--threads": threads}
-    command = [sys.executable, "-m", "unseen_server", "serve", *(str(word) for pair in sizes.items() for word in pair)]
+    command = [sys.executable, *program, "serve", *(str(word) for pair in sizes.items() for word in pair)]
     with log.open("wb") as output:
         environment = {**os.environ, "UNSEEN_HOME": str(home), "UNSEEN_DATABASE_URL": url}
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
