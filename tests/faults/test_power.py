@@ -72,9 +72,7 @@ def test_a_submission_is_on_disk_before_it_is_acknowledged(
     expected = WITH_LOG if wal_is_safe(sqlite_version_info[:3]) else WITH_JOURNAL
     for steps in later:
         last = {step: n for n, step in enumerate(steps)}
-        assert sorted(last, key=last.__getitem__) == (
-            WITH_LOG if wal_is_safe(sqlite_version_info[:3]) else WITH_JOURNAL
-        )
+        assert sorted(last, key=last.__getitem__) == expected
     assert len(later) == 2
 
 

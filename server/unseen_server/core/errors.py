@@ -36,6 +36,7 @@ Refusal
 │   └── TooManyAttempts
 ├── Unreachable             another server that is needed did not do its part: mail, single sign-on
 ├── Busy                    try again in a moment; nothing was counted
+│   └── OutcomeUnknown      the database broke off while it committed, and has not come back to be asked
 └── StorageFull
 
 Each class has a `code` (stable, for programs) and a `template` (a sentence, for people). Values fill the template, so
@@ -323,6 +324,14 @@ class Busy(Refusal):
     template = N_(
         "The server is busy right now and nothing was counted. "
         "Try again in a few seconds; repeating the request is safe."
+    )
+
+
+class OutcomeUnknown(Busy):
+    code = "outcome_unknown"
+    template = N_(
+        "The server lost its database at the last step and cannot tell whether that step was taken. "
+        "Look in a minute, before you do it again; a file sent again with the same Idempotency-Key counts once."
     )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from unseen_server.core.errors import Busy, StorageFull
+from unseen_server.core.errors import Busy, OutcomeUnknown, StorageFull
 from unseen_server.objects import Objects
 
 try:
@@ -158,9 +158,12 @@ class Database:
 
     @contextmanager
     def _transaction(self, patience: float) -> Iterator[Session]:
-        with _refusals(), self._session(self.engine) as session, session.begin():
+        with _refusals(), self._session(self.engine) as session:
             session.connection(execution_options={"patience": patience})
             yield session
+            session.flush()
+            with _doubts():
+                session.commit()
 
     def _session(self, engine: Engine, **options: Any) -> Session:
         return Session(engine, expire_on_commit=False, info={"database": self}, **options)
@@ -190,6 +193,17 @@ def _refusals() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise _refusal_for(error) or error from error
+
+
+@contextmanager
+def _doubts() -> Iterator[None]:
+    """A connection that breaks off during a commit leaves open whether it took place."""
+    try:
+        yield
+    except OperationalError as error:
+        if error.connection_invalidated:
+            raise OutcomeUnknown() from error
+        raise
 
 
 def _refusal_for(error: DBAPIError) -> Busy | StorageFull | None:

@@ -6,7 +6,9 @@ counted. No answer at all means: ask again with the same idempotency key.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,10 +23,12 @@ from unseen_server.core import limits, metrics, schedule
 from unseen_server.core.errors import (
     BadFile,
     BadRequest,
+    Busy,
     DailyLimitReached,
     FileTooLarge,
     KeyReused,
     NotSignedIn,
+    OutcomeUnknown,
     TooManyRejected,
     TotalLimitReached,
     UnsupportedFile,
@@ -35,7 +39,7 @@ from unseen_server.core.release import LADDER
 from unseen_server.core.schedule import ClockTime
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import Competition, Rejection, Team
+from unseen_server.db.models import Competition, Rejection, Submission, Team
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, entries, names, receipts, releasing, teams
 from unseen_server.services.entries import LONGEST_FILE_NAME, Admitted, Entered, Upload
@@ -48,6 +52,8 @@ from unseen_server.storage import Stored
 REJECTIONS_WINDOW = timedelta(hours=1)
 LONGEST_MESSAGE = 500
 LONGEST_IDEMPOTENCY_KEY = 200
+# A database that went away while it committed is asked what became of it, for 30 seconds or longer: most are back then.
+TIMES_ASKED, ASKED_AGAIN = 60, 0.5
 
 
 @dataclass(frozen=True)
@@ -141,13 +147,29 @@ def submit(
         judged = _judged(db, keys.of(competition), competition, team_id, principal, upload, received_at)
         if signer:
             receipts.publish(db, signer, received_at)
-        with db.write() as session:
-            head, competition, team = _locked(session, competition.id, principal)
-            if not judged.still_holds(session, competition, team):
-                continue  # judge again
-            return _first_answer(session, competition, principal, upload) or _entered(
-                session, head, competition, team, principal, upload, judged, received_at, signer
-            )
+        try:
+            with db.write() as session:
+                head, competition, team = _locked(session, competition.id, principal)
+                if not judged.still_holds(session, competition, team):
+                    continue  # judge again
+                answer = _first_answer(session, competition, principal, upload) or _entered(
+                    session, head, competition, team, principal, upload, judged, received_at, signer
+                )
+        except OutcomeUnknown as unknown:
+            if answer is None or not _was_counted(db, competition, answer.receipt, unknown):
+                continue  # the whole of it once more
+        return answer
+
+
+def _was_counted(db: Database, competition: Competition, receipt: Receipt, unknown: OutcomeUnknown) -> bool:
+    """Whether the transaction that ended in `unknown` took place after all, as soon as the database says so."""
+    for _ in range(TIMES_ASKED):
+        time.sleep(ASKED_AGAIN)
+        with contextlib.suppress(Busy), db.write() as session:
+            queries.chains.locked_chain(session, competition.id)  # held by that transaction while it is under way
+            submission = session.get(Submission, receipt.ref)
+            return submission is not None and submission.chain == receipt.link
+    raise unknown
 
 
 def check(
