@@ -23,18 +23,17 @@ from unseen_server.config import Config
 from unseen_server.connections import PATIENCE, Stage
 
 SLOW = 100
-LARGE = 4 * 1024 * 1024  # more than the kernel keeps of an answer that nobody reads
+LARGE = 32 * 1024 * 1024  # more than the kernel keeps of an answer that nobody reads, and than waitress likes to
 WORKERS = 2
 
 SUBMISSIONS = f"/api/competitions/{SLUG}/submissions"
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-    """Tells the path and the body; /large tells much."""
-    body = environ["wsgi.input"].read()
-    told = b"x" * LARGE if environ["PATH_INFO"] == "/large" else environ["PATH_INFO"].encode() + b"|" + body
-    start_response(f"{environ.get(connections.REFUSED_ON_ARRIVAL, 200)} Told", [("Content-Type", "text/plain")])
-    return [told]
+    """Tells the path and the body; /large tells much, piece by piece."""
+    told = [environ["PATH_INFO"].encode() + b"|" + environ["wsgi.input"].read()]
+    start_response("200 Told", [("Content-Type", "text/plain")])
+    return [b"x" * (LARGE // 64)] * 64 if environ["PATH_INFO"] == "/large" else told
 
 
 @contextmanager
@@ -154,6 +153,13 @@ def test_an_answer_that_nobody_fetches_is_ended(place: tuple[str, int], monkeypa
         wire.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
         time.sleep(1)
         assert len(everything_kept_for(wire)) < LARGE
+
+
+def test_readers_of_large_answers_hold_no_thread(place: tuple[str, int]) -> None:
+    with ExitStack() as slow:
+        for _ in range(5):
+            slow.enter_context(dial(place)).sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert asked(place, b"GET /in HTTP/1.0\r\n\r\n").endswith(b"/in|")
 
 
 def test_silence_between_requests_is_ended(place: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
