@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 
-from unseen_server.config import Config, MailServer, SingleSignOn
+from unseen_server import memory
+from unseen_server.config import MEBIBYTE, Config, MailServer, SingleSignOn
 from unseen_server.core.errors import BadRequest
 
 MAIL = {"UNSEEN_SMTP_URL": "smtp://mail.example.edu", "UNSEEN_MAIL_FROM": "a@b.edu", "UNSEEN_PUBLIC_URL": "https://x"}
@@ -72,3 +74,15 @@ def test_single_sign_on_says_what_is_not_installed(monkeypatch: pytest.MonkeyPat
 def test_no_secret_is_printed() -> None:
     secret = {"UNSEEN_SMTP_URL": "smtp://u:hush@h", "UNSEEN_OIDC_CLIENT_SECRET": "hush", "UNSEEN_SECRET_KEY": "hush"}
     assert "hush" not in repr(Config.from_environment({**MAIL, **OIDC, **secret}))
+
+
+def test_uploads_may_take_half_of_the_memory_there_is_or_what_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(memory, "LIMIT_OF_CONTAINER", limit)
+    limit.write_text(f"{100 * MEBIBYTE}\n")
+    assert Config.from_environment({}).upload_memory == 50 * MEBIBYTE
+    limit.write_text("max\n")
+    assert Config.from_environment({}).upload_memory > 50 * MEBIBYTE
+    assert Config.from_environment({"UNSEEN_UPLOAD_MEMORY_MB": "64"}).upload_memory == 64 * MEBIBYTE

@@ -50,5 +50,5 @@ def test_nothing_is_left_of_what_was_not_committed(installation: Installation) -
 
 def _keep_and_fail(made: Installation) -> None:
     with made.db.write() as session:
-        storage.keep(session, 1, np.ones(40), b"the file")
+        storage.keep(session, 1, storage.put(None, 1, np.ones(40), b"the file"))
         raise ZeroDivisionError
