@@ -1,0 +1,133 @@
+"""kill -9 in the midst of what takes long: afterwards all is as it was, and it can be done again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, event
+from tests.installations import Installation
+from tests.visitors import send
+
+from unseen_server.core.splits import PUBLIC
+from unseen_server.db import migrate
+from unseen_server.db.session import Database
+from unseen_server.services import backups, doctor
+from unseen_server.services.keys import KeyRing
+from unseen_server.services.rescore import rescore
+from unseen_server.services.reveal import reveal
+
+KILLED = 9
+SELDOM = 1 if os.environ.get("UNSEEN_LONG") else 5  # else after each so many statements
+Deed = Callable[[Database], object]
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork, by which a process is made to be killed")
+
+
+@pytest.fixture
+def made(installation: Installation) -> Installation:
+    for n, who in enumerate(("alice", "bob", "alice", "carol")):
+        send(installation, installation.noisy(3.0 + n, seed=n), who)
+    return installation
+
+
+def killed_everywhere(made: Installation, deed: Deed, *, every: int = 1) -> Iterator[int]:
+    """Do it in a process that dies after its first statement, or so many more ..., until one lives to the end."""
+    for statements in count(1, every):
+        if not _dies(made, deed, statements):
+            return
+        yield statements
+
+
+def _dies(made: Installation, deed: Deed, statements: int) -> bool:
+    made.db.close()
+    made.app.extensions["unseen"].db.close()  # connections are not to be shared with the other process
+    child = os.fork()
+    if child == 0:
+        _do_and_exit(made, deed, statements)
+    _, status = os.waitpid(child, 0)
+    ended = os.waitstatus_to_exitcode(status)
+    assert ended in (0, KILLED)
+    return ended == KILLED
+
+
+def _do_and_exit(made: Installation, deed: Deed, statements: int) -> None:
+    left = iter(range(statements - 1))
+
+    def die_in_time(*_: object) -> None:
+        if next(left, None) is None:
+            os._exit(KILLED)
+
+    try:
+        event.listen(Engine, "after_cursor_execute", die_in_time)
+        deed(Database(made.config.database_url))
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def boards(made: Installation) -> list[tuple[int, str]]:
+    student = made.client("alice")
+    address = f"/api/competitions/{made.slug}"
+    replies = [student.get(f"{address}/leaderboard?board={board}") for board in ("public", "private")]
+    replies += [student.get(address), student.get(f"{address}/submissions")]
+    return [(reply.status_code, reply.get_data(as_text=True)) for reply in replies]
+
+
+def is_well(made: Installation) -> bool:
+    return all(finding.ok for finding in doctor.examine(made.config, made.db))
+
+
+@pytest.mark.slow
+def test_a_reveal_shows_all_or_nothing(made: Installation) -> None:
+    made.pass_deadline()
+    before = boards(made)
+    deed = made.asking()
+    for _ in killed_everywhere(made, lambda db: reveal(db, **deed), every=2):
+        assert boards(made) == before
+    assert [status for status, _ in boards(made)] == [200] * 4
+    assert is_well(made)
+
+
+@pytest.mark.slow
+def test_a_correction_counts_whole_or_not_at_all(made: Installation) -> None:
+    key, before, deed = made.bundle.key, boards(made), made.asking()
+    labels = np.clip(key.labels + 1, *made.bundle.settings.bounds).tolist()
+    rows = zip(key.ids, labels, np.where(key.usage == PUBLIC, "Public", "Private"), strict=True)
+    corrected = "id,minutes,Usage\n" + "".join(f"{row_id},{label!r},{usage}\n" for row_id, label, usage in rows)
+
+    def correct(db: Database) -> None:
+        rescore(db, KeyRing(db), content=corrected.encode(), **deed)
+
+    for _ in killed_everywhere(made, correct, every=SELDOM):
+        assert boards(made) == before
+    assert boards(made) != before
+    assert is_well(made)
+
+
+@pytest.mark.slow
+def test_an_upgrade_is_done_or_can_be_done_again(made: Installation) -> None:
+    migrate.downgrade(made.db, "0003")
+    for _ in killed_everywhere(made, migrate.upgrade, every=4 * SELDOM):
+        assert migrate.current(made.db) == "0003"
+    assert migrate.current(made.db) == migrate.newest()
+    assert is_well(made)
+    send(made, made.noisy(2.0), "alice")
+
+
+@pytest.mark.slow
+def test_a_backup_that_is_killed_leaves_no_file_under_its_name(made: Installation, tmp_path: Path) -> None:
+    file, schema = tmp_path / "all.zip", migrate.newest()
+
+    def back_up(db: Database) -> None:
+        backups.back_up(made.config, db, file, schema=schema, now=made.now)
+
+    for _ in killed_everywhere(made, back_up, every=4 * SELDOM):
+        assert not file.exists()
+    with backups.restored_for_a_look(file) as (config, db), closing(db):
+        assert all(finding.ok for finding in doctor.examine(config, db))
