@@ -7,15 +7,17 @@ import sqlite3
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from contextlib import closing
 
 import httpx2
 import pytest
 from tests.installations import Build, Installation, Server
+from tests.visitors import PASSWORD, add
 
 from unseen_server.core.errors import BadBundle, BadRequest, Busy, StorageFull, TooManyAttempts, WrongPassword
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, bundles, passwords, tokens
+from unseen_server.services import accounts, attempts, bundles, passwords, tokens
 from unseen_server.services.submissions import own_limits
 from unseen_server.services.submit import check
 
@@ -69,6 +71,41 @@ def test_a_stranger_elsewhere_locks_nobody_out(build: Build) -> None:
     with pytest.raises(TooManyAttempts):
         sign_in("the right one", "192.0.2.1")
     sign_in("the right one", "192.0.2.2")
+
+
+def after_guesses_from_the_hall(made: Installation, number: int) -> Callable[[str, str], object]:
+    """How to sign in from an address after so many people there have mistyped their password once."""
+    with made.db.write() as session:
+        for _ in range(number):
+            attempts.count(session, {"address:192.0.2.1": passwords.ATTEMPTS_FROM_ADDRESS}, made.now)
+
+    def sign_in(name: str, password: str) -> None:
+        passwords.sign_in(made.db, name=name, password=password, address="192.0.2.1", now=made.now)
+
+    return sign_in
+
+
+def test_a_lecture_hall_behind_one_address_is_not_locked_out(build: Build) -> None:
+    made = build()
+    add(made, "dora", "Dora")
+    sign_in = after_guesses_from_the_hall(made, 200)
+    with pytest.raises(WrongPassword):
+        sign_in("alice", "a guess")
+    sign_in("dora", PASSWORD)
+
+
+def test_one_password_tried_on_many_names_is_stopped_before_it_is_compared(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = build()
+    add(made, "dora", "Dora")
+    sign_in = after_guesses_from_the_hall(made, passwords.ATTEMPTS_FROM_ADDRESS - 1)
+    with pytest.raises(WrongPassword):
+        sign_in("alice", "a guess")
+    monkeypatch.setattr(passwords, "_password_fits", None)  # comparing would fall over
+    for name in ("bob", "dora", "nobody"):
+        with pytest.raises(TooManyAttempts):
+            sign_in(name, PASSWORD)
 
 
 @pytest.fixture
