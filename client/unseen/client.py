@@ -22,7 +22,6 @@ from urllib.parse import quote
 from unseen import credentials, kept
 from unseen.download import Progress, fetch, is_here, safe_name
 from unseen.errors import ChecksumMismatch, NotAnUnseenServer, NotFound, UnseenError
-from unseen.notebook import Table
 from unseen.predictions import Names, Predictions, Sample, Upload, to_upload
 from unseen.records import (
     Account,
@@ -44,6 +43,7 @@ from unseen.wire import KEY, Wire
 if TYPE_CHECKING:
     import httpx2
 
+    from unseen.notebook import Table
     from unseen.receipts import Finding
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -421,6 +421,8 @@ class Client:
             ) from error
 
     def _list(self, kind: type[AnyRecord], raw: Mapping[str, Any], name: str) -> Table[AnyRecord]:
+        from unseen.notebook import Table  # here, because a submission waits for no tables
+
         return Table((self._read(kind, entry) for entry in raw.get(name) or ()), kind)
 
 
