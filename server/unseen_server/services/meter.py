@@ -154,7 +154,7 @@ def _state(session: Session, competition: Competition) -> tuple[Any, ...]:
         competition.board_version,
         competition.key_version,
         competition.release,
-        found.head if found else None,
+        found.entries if found else 0,
         tuple(queries.submissions.selected_of_competition(session, competition.id)),
     )
 

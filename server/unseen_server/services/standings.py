@@ -79,11 +79,11 @@ class Place(NamedTuple):
 
 
 class Stamp(NamedTuple):
-    """What a board looks like: its phase, the version of all but submissions, and the last of those."""
+    """What a board looks like: its phase, the version of all but submissions, and how many of those count."""
 
     phase: str
     version: int
-    last: str | None
+    entries: int
 
 
 @dataclass(frozen=True)
@@ -199,16 +199,13 @@ def matching(order: Order, known: Mapping[int, str], text: str) -> list[Place]:
 
 
 def stamp(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> Stamp:
-    """Another one whenever a board of this competition has changed.
-
-    Only submissions that are late change it in vain.
-    """
+    """Another one whenever a board of this competition has changed, and only then."""
     with db.read() as session:
         state: Any = queries.boards.board_state(session, slug) if names.SLUG.fullmatch(slug) else None
         if state is None or not competitions.is_open_to_all(state, now):
             competitions.visible(session, slug, principal, now)  # refused, but for staff
         assert state is not None  # noqa: S101 - or it would not be visible
-        return Stamp(competitions.phase_of(state, now), state.board_version, state.head)
+        return Stamp(competitions.phase_of(state, now), state.board_version, state.entries)
 
 
 def own_team(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> int | None:

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Row, Select, String, and_, bindparam, case
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from unseen_server.db.models import (
-    Chain,
     Competition,
     PrivateScore,
     PrivateStanding,
@@ -240,7 +239,7 @@ _AHEAD = {
 
 def board_state(session: Session, slug: str) -> Row[*tuple[Any, ...]] | None:
     """What says whether a board may be seen and whether it has changed: the competition's times, whether it was
-    removed, the version of all but submissions, and the end of the chain, which every submission moves on."""
+    removed, the version of all but submissions, and all entries counted."""
     return session.execute(_BOARD_STATE, {"slug": slug}).one_or_none()
 
 
@@ -248,14 +247,13 @@ def board_state(session: Session, slug: str) -> Row[*tuple[Any, ...]] | None:
 # objects of its answer, took longer than answering it.
 _OF_COMPETITIONS = Competition.__table__.c
 _TIMES = ("time_zone", "launched_at", "starts_at", "deadline", "closed_at", "revealed_at", "late_submissions")
-_BOARD_STATE = (
-    select(
-        *(_OF_COMPETITIONS[name] for name in (*_TIMES, "removed_at", "board_version")),
-        Chain.__table__.c.head,
-    )
-    .outerjoin_from(Competition.__table__, Chain.__table__)
-    .where(_OF_COMPETITIONS.slug == bindparam("slug"))
-)
+_BOARD_STATE = select(
+    *(_OF_COMPETITIONS[name] for name in (*_TIMES, "removed_at", "board_version")),
+    select(func.coalesce(func.sum(_OF_STANDINGS.entries), 0))
+    .where(_OF_STANDINGS.competition_id == _OF_COMPETITIONS.id)
+    .scalar_subquery()
+    .label("entries"),
+).where(_OF_COMPETITIONS.slug == bindparam("slug"))
 
 
 def standing_by(session: Session, team_id: int) -> Row[float | None, int | None] | None:
