@@ -55,6 +55,8 @@ def answering(app: Any = application, *, most: int = 1000, **settings: Any) -> I
         server.pull_trigger()
         thread.join()
         server.task_dispatcher.shutdown()
+        for channel in list(server.active_channels.values()):
+            channel.handle_close()
         connections.wasyncore.close_all(server._map)
 
 
