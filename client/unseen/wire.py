@@ -93,7 +93,7 @@ class Wire:
                 log.warning("%s Trying again.", self._sentence(error))
             else:
                 wait = wait_asked_for(response, pause)
-                in_doubt = in_doubt or (response.status_code in TEMPORARY and not is_problem(response))
+                in_doubt = in_doubt or (response.status_code in TEMPORARY and not is_definite(response))
                 if wait is None:
                     if in_doubt and key and response.status_code in TEMPORARY:
                         response.close()
@@ -228,6 +228,14 @@ def moment(text: str | None) -> datetime | None:
 def is_problem(response: httpx2.Response) -> bool:
     """Whether the answer is an RFC 9457 problem, which only the application itself sends: a definite answer."""
     return response.headers.get("Content-Type", "").startswith("application/problem+json")
+
+
+def is_definite(response: httpx2.Response) -> bool:
+    """Whether the answer says what became of the request; a server may have lost its database at the last step."""
+    if not is_problem(response):
+        return False
+    response.read()
+    return bool(response.json().get("code") != "outcome_unknown")
 
 
 def refusal(status: int, problem: Mapping[str, Any], wait: float | None = None) -> UnseenError:

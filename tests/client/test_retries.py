@@ -80,6 +80,13 @@ def test_a_proxy_that_never_reaches_the_server_leaves_the_outcome_unknown(faulty
         client.submit("lecture", file)
 
 
+def test_a_server_that_cannot_tell_leaves_the_outcome_unknown(faulty, faults, client, file):
+    faulty.replies = [faults.problem(503, "outcome_unknown", "The server cannot tell whether it counted the file.")]
+    with pytest.raises(OutcomeUnknown) as caught:
+        client.submit("lecture", file)
+    assert {caught.value.idempotency_key} == keys(faulty)
+
+
 def test_a_busy_server_after_every_try_counted_nothing(faulty, faults, client, file):
     faulty.replies = [faults.problem(503, "busy", "The server is busy and nothing was counted.")]
     with pytest.raises(ServerBusy, match="nothing was counted"):
