@@ -87,6 +87,17 @@ MUTANTS = (
         ],
     ),
     Mutant(
+        "somebody else's submission",
+        [
+            (
+                SERVER + "db/queries/submissions.py",
+                "Submission.id == ref, TeamMember.user_id == user_id, ",
+                "Submission.id == ref, ",
+            )
+        ],
+        ["tests/web/test_permissions.py"],
+    ),
+    Mutant(
         "no waiting for the disk",
         [(SERVER + "db/session.py", "synchronous=EXTRA", "synchronous=OFF")],
         ["tests/faults/test_power.py", "tests/test_schema.py"],
