@@ -48,7 +48,9 @@ class Row:
     def shown(self, figure: float | None) -> str:
         if figure is None:
             return ""
-        digits = 0 if figure == int(figure) and not 0 < figure < 10 else 1 if figure >= 10 else 2 if figure >= 0.095 else 4
+        digits = (
+            0 if figure == int(figure) and not 0 < figure < 10 else 1 if figure >= 10 else 2 if figure >= 0.095 else 4
+        )
         return f"{figure:,.{digits}f}{self.unit}"
 
     def cells(self) -> tuple[str, str, str, str, str, str]:
