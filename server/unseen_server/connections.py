@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import math
+import mmap
 import socket
 import time
 from enum import Enum, auto
@@ -37,6 +38,7 @@ FEWEST = 16  # connections at a time, however few files may be open
 SLOWEST = 1000  # bytes a second, of a body or an answer
 MOST_WAITING = 2 * 1024**3  # bytes of answers, in memory and temporary files, that clients are slow to fetch
 TURN_SECONDS = 1
+LEFT_TO_OTHERS_SECONDS = 0.02
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -248,15 +250,46 @@ class Channel(HTTPChannel):
                 self.socket.shutdown(socket.SHUT_WR)
 
 
+class Shares:
+    """How many connections each process has, in memory that all of them see.
+
+    Whoever wakes first would take all of a class that comes at once, and keep them; so whoever has more than another
+    leaves the next one to it.
+    """
+
+    AWAY = -1  # not accepting: starting, stopping or ended
+
+    def __init__(self, processes: int) -> None:
+        self._counts = memoryview(mmap.mmap(-1, 4 * processes)).cast("i")
+        for place in range(processes):
+            self.leave(place)
+
+    def tell(self, place: int, connections: int) -> None:
+        self._counts[place] = connections
+
+    def leave(self, place: int) -> None:
+        self._counts[place] = self.AWAY
+
+    def is_next(self, place: int) -> bool:
+        """Whether this process may take another one: whoever has one more than the fewest at most."""
+        return self._counts[place] <= 1 + min((count for count in self._counts if count != self.AWAY), default=0)
+
+
 class Server(TcpWSGIServer):
-    """Accepts connections from a socket that listens already, `most` at a time, and makes room when there are more."""
+    """Accepts connections from a socket that listens already, `most` at a time, and makes room when there are more.
+
+    Where there are other processes, it does so in its `place` among their `shares`.
+    """
 
     channel_class = Channel
     active_channels: Any  # by their files' numbers
     _map: Any
 
-    def __init__(self, application: Any, listening: socket.socket, *, most: int, **settings: Any) -> None:
+    def __init__(
+        self, application: Any, listening: socket.socket, *, most: int, shares: Shares, place: int, **settings: Any
+    ) -> None:
         self.most = most
+        self._shares, self._place = shares, place
         self._is_out_of_files = False
         self._looks_at = self._accepts_at = 0.0
         adjustments = Adjustments(
@@ -267,12 +300,16 @@ class Server(TcpWSGIServer):
             ident=None,
             **settings,
         )
-        place = (listening.family, listening.type, listening.proto, listening.getsockname())
-        super().__init__(application, {}, True, listening, adj=adjustments, sockinfo=place, bind_socket=False)
+        where = (listening.family, listening.type, listening.proto, listening.getsockname())
+        super().__init__(application, {}, True, listening, adj=adjustments, sockinfo=where, bind_socket=False)
+        shares.tell(place, 0)
 
     def turn(self) -> None:
         """Serve whatever is ready on any connection, or wait a moment for it; then see who takes too long."""
-        wasyncore.loop(timeout=TURN_SECONDS, use_poll=True, map=self._map, count=1)
+        # what the others have may change while it waits
+        timeout = TURN_SECONDS if self._shares.is_next(self._place) else LEFT_TO_OTHERS_SECONDS
+        wasyncore.loop(timeout=timeout, use_poll=True, map=self._map, count=1)
+        self._tell_share()
         now = time.monotonic()
         if self._is_out_of_files or len(self.active_channels) > self.most:
             self._make_room(now)
@@ -288,6 +325,7 @@ class Server(TcpWSGIServer):
     def stop_accepting(self) -> None:
         """May be called by the handler of a signal."""
         self.accepting = False
+        self._shares.leave(self._place)
         self.pull_trigger()  # wakes the turn under way
 
     def stop_listening(self) -> None:
@@ -295,7 +333,12 @@ class Server(TcpWSGIServer):
         wasyncore.dispatcher.close(self)
 
     def readable(self) -> bool:
-        return self.accepting and len(self.active_channels) <= self.most and time.monotonic() >= self._accepts_at
+        return (
+            self.accepting
+            and len(self.active_channels) <= self.most
+            and time.monotonic() >= self._accepts_at
+            and self._shares.is_next(self._place)
+        )
 
     def accept(self) -> tuple[socket.socket, Any] | None:
         try:
@@ -306,6 +349,13 @@ class Server(TcpWSGIServer):
             self._is_out_of_files = True
             return None
         return accepted
+
+    def _tell_share(self) -> None:
+        """A process that cannot accept now does not keep the others from it."""
+        if self.accepting and time.monotonic() >= self._accepts_at:
+            self._shares.tell(self._place, len(self.active_channels))
+        else:
+            self._shares.leave(self._place)
 
     def _make_room(self, now: float) -> None:
         """Close the connections that are furthest behind, for room and files for whoever comes."""

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from unseen_server.config import Config
-from unseen_server.connections import FEWEST, Server
+from unseen_server.connections import FEWEST, Server, Shares
 
 CONNECTIONS = 1000  # of each process; a slow client holds one for a while
 FILES_OF_A_CONNECTION = 3  # itself, and temporary files for a large body and a large answer
@@ -35,13 +35,14 @@ def serve(config: Config, *, host: str, port: int, processes: int, threads: int)
     """Serve until SIGTERM or SIGINT; then finish what is under way and return."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     listening = _listen(host, port)
-    work = partial(_work, config, listening, threads, _connections())
+    shares = Shares(processes)
+    work = partial(_work, config, listening, threads, _connections(), shares)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is what a queue is for
     print(f"Serving on http://{_shown(host)}:{port} (Ctrl-C stops)", file=sys.stderr, flush=True)  # noqa: T201
     if processes == 1 or not hasattr(os, "fork"):
-        work()
+        work(0)
     else:
-        _Herd(work, listening, processes).run()
+        _Herd(work, listening, shares, processes).run()
 
 
 def _connections() -> int:
@@ -78,7 +79,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _work(config: Config, listening: socket.socket, threads: int, connections: int) -> None:
+def _work(config: Config, listening: socket.socket, threads: int, connections: int, shares: Shares, place: int) -> None:
     """One process: build the application, then answer requests until told to stop, and finish those under way."""
     from unseen_server.app import create_app
     from unseen_server.readiness import make_ready
@@ -89,6 +90,8 @@ def _work(config: Config, listening: socket.socket, threads: int, connections: i
         application,
         listening,
         most=connections,
+        shares=shares,
+        place=place,
         threads=threads,
         max_request_body_size=config.max_upload,
         clear_untrusted_proxy_headers=True,
@@ -119,10 +122,10 @@ def proxy_believed(config: Config) -> dict[str, Any]:
 class _Herd:
     """The parent: starts the workers, replaces one that dies, and passes on the signal to stop."""
 
-    def __init__(self, work: Callable[[], None], listening: socket.socket, processes: int) -> None:
-        self._work, self._listening = work, listening
-        self._processes = processes
-        self._workers: set[int] = set()
+    def __init__(self, work: Callable[[int], None], listening: socket.socket, shares: Shares, processes: int) -> None:
+        self._work, self._listening, self._shares = work, listening, shares
+        self._free_places = set(range(processes))
+        self._workers: dict[int, int] = {}  # the place of each
         self._stopping = False
         self._started = time.monotonic()
         # Its writing end lives as long as the parent, however that ends; the workers wait for it to close.
@@ -132,12 +135,13 @@ class _Herd:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         while not self._stopping:
-            while len(self._workers) < self._processes:
-                self._workers.add(self._fork())
+            while self._free_places:
+                place = self._free_places.pop()
+                self._workers[self._fork(place)] = place
             self._wait_for_one()
         self._finish()
 
-    def _fork(self) -> int:
+    def _fork(self, place: int) -> int:
         worker = os.fork()
         if worker:
             return worker
@@ -147,7 +151,7 @@ class _Herd:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.close(self._alive_writing)
             threading.Thread(target=self._end_with_parent, daemon=True).start()
-            self._work()
+            self._work(place)
             os._exit(0)
         except BaseException:
             log.exception("a worker ended in an error")
@@ -162,7 +166,7 @@ class _Herd:
             worker, status = os.wait()
         except InterruptedError:
             return
-        self._workers.discard(worker)
+        self._forget(worker)
         if os.waitstatus_to_exitcode(status) == CANNOT_WORK and time.monotonic() - self._started < START_SECONDS:
             self._stop(signal.SIGTERM, None)
             self._finish()
@@ -171,9 +175,15 @@ class _Herd:
             log.error("worker %d ended with status %d; starting another", worker, status)
             time.sleep(0.5)
 
+    def _forget(self, worker: int) -> None:
+        place = self._workers.pop(worker, None)
+        if place is not None:
+            self._shares.leave(place)
+            self._free_places.add(place)
+
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
-        for worker in self._workers:
+        for worker in list(self._workers):
             with suppress(ProcessLookupError):  # it has just ended
                 os.kill(worker, signal.SIGTERM)
 
@@ -182,7 +192,7 @@ class _Herd:
         patience = time.monotonic() + STOP_SECONDS
         while self._workers and time.monotonic() < patience:
             worker, _ = os.waitpid(-1, os.WNOHANG)
-            self._workers.discard(worker)
+            self._forget(worker)
             time.sleep(0.02)
         for worker in self._workers:
             os.kill(worker, signal.SIGKILL)

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import httpx2
 import numpy as np
+import psutil
 import pytest
 from tests.installations import Server, free_port, install, make_folder, new_sqlite, serving
 
 from unseen_server.config import Config
+from unseen_server.connections import Shares
 
 SLOW_CLIENTS = 100
 
@@ -156,3 +158,37 @@ def test_a_server_that_cannot_work_says_so_and_ends(live: Server) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "secret_key" in done.stderr
+
+
+def held_by(worker: psutil.Process) -> int:
+    return sum(wire.status == psutil.CONN_ESTABLISHED for wire in worker.net_connections("tcp"))
+
+
+def test_connections_are_shared_evenly_among_the_processes(live: Server) -> None:
+    """Whoever accepted them all would answer a class of programs alone, for their connections stay open."""
+    with ExitStack() as open_ones:
+        for _ in range(20):
+            client = open_ones.enter_context(httpx2.Client(base_url=live.url))
+            assert client.get("/api/health").status_code == 200
+        shares = [held_by(worker) for worker in psutil.Process(live.process.pid).children()]
+    assert sum(shares) == 20
+    assert max(shares) - min(shares) <= 2
+
+
+def test_the_connections_of_a_process_that_ended_keep_nobody_waiting(live: Server) -> None:
+    with ExitStack() as open_ones:
+        for _ in range(6):
+            assert open_ones.enter_context(httpx2.Client(base_url=live.url)).get("/api/health").status_code == 200
+        psutil.Process(live.process.pid).children()[0].kill()
+        for _ in range(20):
+            assert open_ones.enter_context(httpx2.Client(base_url=live.url)).get("/api/health").status_code == 200
+
+
+def test_a_process_that_cannot_accept_leaves_connections_to_the_others() -> None:
+    shares = Shares(3)
+    assert shares.is_next(0)  # nobody has begun
+    shares.tell(0, 3)
+    shares.tell(1, 1)
+    assert [shares.is_next(place) for place in (0, 1)] == [False, True]
+    shares.leave(1)
+    assert shares.is_next(0)

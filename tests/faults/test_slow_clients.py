@@ -39,7 +39,16 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 @contextmanager
 def answering(app: Any = application, *, most: int = 1000, **settings: Any) -> Iterator[tuple[str, int]]:
     listening = socket.create_server(("127.0.0.1", 0))
-    server = connections.Server(app, listening, most=most, threads=2, max_request_body_size=2**20, **settings)
+    server = connections.Server(
+        app,
+        listening,
+        most=most,
+        shares=connections.Shares(1),
+        place=0,
+        threads=2,
+        max_request_body_size=2**20,
+        **settings,
+    )
     stopping = threading.Event()
 
     def turn() -> None:
