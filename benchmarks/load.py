@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 HOST = "bench.invalid"
@@ -139,7 +139,7 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], by
     return status, headers, await reader.read()
 
 
-async def _chunks(reader: asyncio.StreamReader):  # type: ignore[no-untyped-def]
+async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     while size := int(await reader.readline(), 16):
         yield await reader.readexactly(size)
         await reader.readline()

@@ -62,13 +62,13 @@ def in_rounds(site: Site, uploads: Iterator[Request]) -> tuple[float, float, flo
         "upload": percentile((r.seconds for r in sent), 0.95),
     }
     medians = (statistics.median(found[1:]) for found in (alone, crowded, accepted))
-    return *medians, cores | slowest  # type: ignore[return-value]
+    return *medians, cores | slowest
 
 
 def readers() -> list[Iterator[Request | Page]]:
     """Browsers that ask whether the page has changed as soon as they have it."""
     browsers = [Page(BOARD) for _ in range(READERS)]
-    return [for_seconds(SECONDS, lambda browser=browser: browser) for browser in browsers]  # type: ignore[misc]
+    return [for_seconds(SECONDS, lambda browser=browser: browser) for browser in browsers]
 
 
 def rate(replies: Sequence[Reply]) -> float:

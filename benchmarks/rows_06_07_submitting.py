@@ -34,7 +34,7 @@ def rows() -> Iterator[Row]:
             yield Row(None, f"submissions on {where}", None, note="there is none at hand")
 
 
-def _site(postgres: bool):  # type: ignore[no-untyped-def]
+def _site(postgres: bool):
     program = (__file__,)
     return served(students=CLIENTS, rows=TEST_ROWS, postgres=postgres, program=program, daily_limit=10_000)
 
@@ -70,7 +70,7 @@ def _round(site: Site, path: str) -> tuple[Sequence[Reply], float]:
 
 def with_a_bare_view(*config: object) -> Flask:
     """The server's application with one view more, which reads a file and does nothing with it."""
-    application = create_app(*config)  # type: ignore[arg-type]
+    application = create_app(*config)
 
     @application.post(RECEIVE)
     def receive() -> tuple[str, int]:
