@@ -22,7 +22,7 @@ test-quick: $(VENV)/develops  ## the tests that take no longer than a moment
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not long"
 
 test-long: $(VENV)/develops  ## the long forms of the figures
-	@UNSEEN_LONG=1 $(BIN)/python -m pytest -m "long or slow"
+	@UNSEEN_LONG=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "figure or long"
 	@$(BIN)/python tests/mutants.py
 
 mutants: $(VENV)/develops  ## put faults into a copy of the code and see each caught (part of test-long)
