@@ -10,9 +10,11 @@ from flask import Flask, Response
 
 from unseen_server import memory
 from unseen_server.config import Config
+from unseen_server.db.delivery import Delivery
 from unseen_server.db.session import Database
 from unseen_server.services import copies, meter
 from unseen_server.services.comparisons import Comparisons
+from unseen_server.services.jobs import Desk
 from unseen_server.services.kept import Kept
 from unseen_server.services.keys import KeyRing
 from unseen_server.services.receipts import Signer
@@ -49,7 +51,9 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
         MAX_FORM_MEMORY_SIZE=FORM_FIELDS_IN_MEMORY,
         MAX_FORM_PARTS=FORM_PARTS,
         SECRET_KEY=config.secret(),
-        SESSION_COOKIE_NAME="unseen_notices",  # signed, and holds nothing but what the next page says once
+        SESSION_COOKIE_NAME="__Host-unseen_notices"
+        if encrypted
+        else "unseen_notices",  # signed, and holds nothing but what the next page says once
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=encrypted,
     )
@@ -59,7 +63,7 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # merging redirects to whatever the Host header says
     db = Database(config.database_url, config.objects_url)
-    keys = KeyRing(db)
+    keys, delivery = KeyRing(db), Delivery(db)
     app.extensions["unseen"] = Parts(
         config=config,
         db=db,
@@ -68,6 +72,8 @@ def create_app(config: Config, clock: Callable[[], datetime] = wall_clock) -> Fl
         meters=Kept(meter.KEPT, meter.PATIENCE, meter.MOST_WAITING),
         copies=Kept(copies.KEPT),
         signer=Signer(config.secret()),
+        delivery=delivery,
+        desk=Desk(delivery, config.rows_at_once),
         room=Room(config.upload_memory),
         clock=clock,
         downloads=config.home / "downloads",

@@ -43,6 +43,7 @@ class SingleSignOn:
 class Config:
     """`home` holds what belongs to this installation; sizes are bytes.
 
+    `rows_at_once` are the most that a test set has whose files are scored before they are answered.
     `upload_memory` is what uploads may take together while they are read; `serve` gives each process its part.
     `trusted_proxy` is the address of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; others' are not.
     """
@@ -56,6 +57,7 @@ class Config:
     secret_key: str | None = field(default=None, repr=False)
     trusted_proxy: str | None = None
     max_upload: int = 256 * MEBIBYTE
+    rows_at_once: int = 2_000_000
     upload_memory: int = 1024 * MEBIBYTE
     mail: MailServer | None = None
     single_sign_on: SingleSignOn | None = None
@@ -74,6 +76,7 @@ class Config:
             secret_key=environment.get("UNSEEN_SECRET_KEY"),
             trusted_proxy=environment.get("UNSEEN_TRUSTED_PROXY"),
             max_upload=_number(environment, "UNSEEN_MAX_UPLOAD_MB", 256) * MEBIBYTE,
+            rows_at_once=_number(environment, "UNSEEN_ROWS_AT_ONCE", 2_000_000, most=10**9),
             upload_memory=_number(environment, "UNSEEN_UPLOAD_MEMORY_MB", _half_of_memory()) * MEBIBYTE,
             mail=_mail_server(environment),
             single_sign_on=_single_sign_on(environment),
@@ -111,10 +114,10 @@ def _half_of_memory() -> int:
     return min(max(1, memory.of_machine() // 2 // MEBIBYTE), MOST)
 
 
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, most: int = MOST) -> int:
     text = environment.get(name) or str(default)
-    if not text.isdecimal() or not 0 < int(text) <= MOST:
-        raise BadRequest(reason=f"{name} should be a whole number between 1 and {MOST}, not “{text}”.")
+    if not text.isdecimal() or not 0 < int(text) <= most:
+        raise BadRequest(reason=f"{name} should be a whole number between 1 and {most}, not “{text}”.")
     return int(text)
 
 

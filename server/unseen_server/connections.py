@@ -1,8 +1,8 @@
 """Connections: how a request may arrive, how long either side may take, and who goes when there are too many.
 
 waitress reads a request whole before a thread takes it and writes answers out beside the threads, so a slow client
-occupies a connection and never a thread. Here is what it leaves open: deadlines that trickling cannot put off, limits
-of a head, and room for whoever comes next.
+occupies a connection and never a thread. Here is what it leaves open: deadlines that trickling cannot put off, large
+bodies that have to wait until it is known who sends them, and room for whoever comes next.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import mmap
 import socket
 import time
 from enum import Enum, auto
-from io import BytesIO
 from threading import Lock
 from typing import Any
 
@@ -22,25 +21,16 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import Error
 
-from unseen_server.web.context import ARRIVED_AT, REFUSED_ON_ARRIVAL
+from unseen_server.arrivals import LARGEST_HEAD, READ_AT_ONCE, Parser, Question, Task, refusal, refusal_task
 
-LARGEST_HEAD = 32 * 1024  # bytes of the lines before a body, all together
-LONGEST_ADDRESS = 8 * 1024
-MOST_HEADERS = 100
-LONGEST_CHUNK_LINE = 1024  # and the longest trailer; both are searched again with every byte that comes
-READ_AT_ONCE = 32 * 1024  # an ordinary prediction file in one piece
 FEWEST = 16  # connections at a time, however few files may be open
 SLOWEST = 1000  # bytes a second, of a body or an answer
 MOST_WAITING = 2 * 1024**3  # bytes of answers, in memory and temporary files, that clients are slow to fetch
 TURN_SECONDS = 1
 LEFT_TO_OTHERS_SECONDS = 0.02
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 log = logging.getLogger("unseen_server")
@@ -68,95 +58,6 @@ PATIENCE = {
 }
 
 
-def refusal(code: int, reason: str) -> Error:
-    """Of a request that is not let in; the application says why, where the request tells it enough to be asked."""
-    error = Error(reason)
-    error.code, error.reason = code, reason
-    return error
-
-
-class Parser(HTTPRequestParser):
-    """Notes when the last byte of a request arrived: a deadline counts by that, however long the queue is."""
-
-    request_uri: str
-    body_rcv: Any
-    arrived_at: float | None = None
-
-    def received(self, data: bytes) -> int:
-        try:
-            taken: int = super().received(data)
-        except OSError as error:  # the temporary file of a large body
-            self._refuse(refusal(507, "Insufficient Storage") if error.errno in FULL else refusal(503, "Busy"))
-        if not self.error and (excess := self._excess()):
-            self._refuse(excess)
-        if self.error:
-            self.expect_continue = False  # or the client would be asked for what is refused
-            taken = len(data)  # whatever follows is no request of its own
-        if self.completed and self.arrived_at is None:
-            self.arrived_at = time.time()
-        return taken
-
-    def parse_header(self, header_plus: bytes) -> None:
-        try:
-            super().parse_header(header_plus)
-        except ValueError as error:  # an address or a number that Python's own functions do not bear
-            raise ParsingError(str(error)) from None
-        if b"\ntransfer-encoding" in header_plus.lower() and (not self.chunked or "CONTENT_LENGTH" in self.headers):
-            # A proxy in front may measure the body the other way, and see another request begin.
-            raise ParsingError("A body has one length: Content-Length or, in HTTP/1.1, Transfer-Encoding: chunked")
-        if header_plus.count(b"\r\n") > MOST_HEADERS + 2:  # the request's own line and the empty one
-            self._refuse(refusal(431, "Request Header Fields Too Large"))
-        elif len(self.request_uri) > LONGEST_ADDRESS:
-            self._refuse(refusal(414, "URI Too Long"))
-
-    def refuse_as_slow(self) -> None:
-        self._refuse(refusal(408, "Request Timeout"))
-
-    @property
-    def is_understood(self) -> bool:
-        """Whether it is known who asks for what."""
-        return hasattr(self, "url_scheme")
-
-    def _refuse(self, error: Error) -> None:
-        self.error, self.completed = error, True
-
-    def _excess(self) -> Error | None:
-        """What a body in chunks says too much of, before it is stored."""
-        if not self.chunked or self.body_rcv is None:
-            return None
-        if max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > LONGEST_CHUNK_LINE:
-            return refusal(400, "Bad Request")
-        if self.body_bytes_received + self.body_rcv.chunk_remainder >= self.adj.max_request_body_size:
-            return refusal(413, "Request Entity Too Large")
-        return None
-
-
-class Task(WSGITask):
-    def get_environment(self) -> dict[str, Any]:
-        environment: dict[str, Any] = super().get_environment()
-        environment[ARRIVED_AT] = getattr(self.request, "arrived_at", None)
-        return environment
-
-
-class RefusalTask(WSGITask):
-    """Has the application say why a request is refused, without the body, which may never have come."""
-
-    request: Any
-
-    def start(self) -> None:
-        super().start()
-        self.set_close_on_finish()
-
-    def get_environment(self) -> dict[str, Any]:
-        environment: dict[str, Any] = super().get_environment()
-        environment.pop("CONTENT_LENGTH", None)
-        return environment | {"wsgi.input": BytesIO(), REFUSED_ON_ARRIVAL: self.request.error.code}
-
-
-def _refusal_task(channel: Channel, request: Any) -> ErrorTask | RefusalTask:
-    return (RefusalTask if request.is_understood else ErrorTask)(channel, request)
-
-
 class Channel(HTTPChannel):
     """One connection, and since when it has been behind.
 
@@ -165,7 +66,7 @@ class Channel(HTTPChannel):
 
     parser_class = Parser
     task_class = Task
-    error_task_class: Any = staticmethod(_refusal_task)
+    error_task_class: Any = staticmethod(refusal_task)
     # what the types of waitress do not tell
     server: Any
     socket: Any
@@ -178,6 +79,7 @@ class Channel(HTTPChannel):
         self._stage: tuple[Stage, Any] = (Stage.SILENCE, None)
         self._moved = 0
         self._says_farewell = False
+        self._asks = False  # whether the body may come; none of it is read meanwhile
         super().__init__(*arguments, **named)
 
     # counting bytes
@@ -186,7 +88,26 @@ class Channel(HTTPChannel):
         self._moved += len(data)
         if self.request is None:
             self._began = time.monotonic()
-        return not self._says_farewell and bool(super().received(data))
+        taken = not self._says_farewell and bool(super().received(data))
+        if self.request is not None and self.request.has_to_ask:
+            self._asks = self.request.has_asked = True
+            self.server.add_task(Question(self, self.request, self._told))
+        return taken
+
+    def readable(self) -> bool:
+        if not self._asks and self.request is not None and self.request.waits_for_continue:
+            self.request.waits_for_continue = False
+            self.send_continue()  # here and not by the thread that asked, as both would send
+        return not self._asks and bool(super().readable())
+
+    def _told(self, request: Any, status: int) -> None:
+        """By the thread that asked: the body may come, or is refused with this status."""
+        with self.requests_lock:
+            if request is self.request and status >= 400:
+                request.refuse(refusal(status, "Refused"))
+                self._end_request()
+            self._asks = False
+        self.server.pull_trigger()  # or the loop would not know that there is something to read again
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         sent: int = super().send(data, do_close)
@@ -201,7 +122,7 @@ class Channel(HTTPChannel):
             return Stage.FAREWELL
         if self.total_outbufs_len:
             return Stage.ANSWER
-        if self.requests:
+        if self.requests or self._asks:
             return Stage.TURN
         if self.request is None:
             return Stage.SILENCE
@@ -230,10 +151,15 @@ class Channel(HTTPChannel):
             self.handle_close()
             return
         with self.requests_lock:
-            self.request.refuse_as_slow()
-            self.requests.append(self.request)
-            self.request = None
-        self.server.add_task(self)
+            self.request.refuse(refusal(408, "Request Timeout"))
+            self._end_request()
+
+    def _end_request(self) -> None:
+        """Nothing more of it is read; it is answered after those before it. The caller holds the lock."""
+        self.requests.append(self.request)
+        self.request = None
+        if len(self.requests) == 1:
+            self.server.add_task(self)
 
     def handle_write(self) -> None:
         """Send what is ready; after the last answer, wait for the client to close.

@@ -16,6 +16,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from unseen_server import logs
 from unseen_server.config import Config
 from unseen_server.connections import FEWEST, Server, Shares
 
@@ -33,7 +34,7 @@ log = logging.getLogger("unseen_server")
 
 def serve(config: Config, *, host: str, port: int, processes: int, threads: int) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is under way and return."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin()
     listening = _listen(host, port)
     shares = Shares(processes)
     work = partial(_work, config, listening, threads, _connections(), shares)
@@ -83,9 +84,11 @@ def _work(config: Config, listening: socket.socket, threads: int, connections: i
     """One process: build the application, then answer requests until told to stop, and finish those under way."""
     from unseen_server.app import create_app
     from unseen_server.readiness import make_ready
+    from unseen_server.working import work_beside
 
     application = create_app(config)
     make_ready(application)
+    work_beside(application, place)
     server = Server(
         application,
         listening,

@@ -6,7 +6,6 @@ and it only names them: an object that no row comes to name counts for nothing a
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from sqlalchemy import delete, func, insert, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from unseen_server.db import queries
+from unseen_server.db import queries, sqlite
 from unseen_server.db.models import PredictionVector, StoredObject, SubmittedFile
 from unseen_server.db.session import Database
 from unseen_server.objects import Named, Objects
@@ -36,22 +35,31 @@ PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Stored:
-    """What a submission's transaction is to write: the content itself, or where an object store has it."""
+    """What a submission's transaction is to write: the content itself, or where an object store has it.
 
-    predictions: bytes | Named
-    upload: bytes | Named
+    Of a large file both are written in a transaction of their own; what is None here belongs to the other one.
+    """
+
+    predictions: bytes | Named | None
+    upload: bytes | Named | None
 
 
-def put(objects: Objects | None, competition_id: int, predictions: NDArray[np.float64], uploaded: bytes) -> Stored:
+def put(
+    objects: Objects | None,
+    competition_id: int,
+    predictions: NDArray[np.float64] | None = None,
+    uploaded: bytes | None = None,
+) -> Stored:
     """Predictions (n,), aligned to the key's ids, and the file as it came, made ready for a transaction.
 
     Where that fails they stay: it may have been its answer alone that was lost. `sweep` takes what nobody came to name.
     """
-    vector = predictions.astype("<f8", copy=False).tobytes()
+    vector = None if predictions is None else predictions.astype("<f8", copy=False).tobytes()
     if objects is None:
         return Stored(vector, uploaded)
     folder = f"competitions/{competition_id}"
-    return Stored(objects.put(folder, vector), objects.put(folder, uploaded))
+    named = [None if content is None else objects.put(folder, content) for content in (vector, uploaded)]
+    return Stored(*named)
 
 
 def objects_of(session: Session) -> Objects | None:
@@ -61,13 +69,13 @@ def objects_of(session: Session) -> Objects | None:
 
 
 def keep(session: Session, submission_id: int, stored: Stored) -> None:
-    """Write both down as the submission's; they are its own once the transaction commits."""
+    """Write them down as the submission's; they are its own once the transaction commits."""
     connection, place = session.connection(), {"submission_id": submission_id}
     for kind, content in ((PREDICTIONS, stored.predictions), (UPLOAD, stored.upload)):
         if isinstance(content, Named):
             named = {"kind": kind, "key": content.key, "sha256": content.sha256}
             connection.execute(insert(StoredObject), place | named)
-        else:
+        elif content is not None:
             _write(session, TABLES[kind], submission_id, content)
 
 
@@ -81,10 +89,13 @@ def _write(session: Session, table: type[PredictionVector | SubmittedFile], subm
     connection.execute(insert(table).values(submission_id=submission_id, content=zeros))
     driver: Any = connection.connection.driver_connection
     try:
-        with driver.blobopen(table.__tablename__, "content", submission_id) as blob, memoryview(content) as view:
+        with (
+            sqlite.open_blob(driver, table.__tablename__, "content", submission_id) as blob,
+            memoryview(content) as view,
+        ):
             for start in range(0, len(view), PIECE):
                 blob.write(view[start : start + PIECE])
-    except sqlite3.Error as error:
+    except sqlite.driver.Error as error:
         raise OperationalError("writing a blob", None, error) from error  # as if it had been a statement
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "init": "instance",
     "upgrade": "instance",
     "serve": "instance",
+    "worker": "worker",
     "doctor": "instance",
     "sweep": "instance",
     "course": "course",

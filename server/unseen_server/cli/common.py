@@ -33,6 +33,10 @@ def installed() -> Iterator[tuple[Database, str]]:
         version = migrate.current(db) if db.file is None or db.file.exists() else None
         if version is None:
             raise BadRequest(reason=f"There is no installation in {config.home}. Make one with `unseen-server init`.")
+        if version not in migrate.known():
+            raise BadRequest(
+                reason=f"The database has schema {version}, which a newer version of Unseen made. Install that version."
+            )
         yield db, version
 
 

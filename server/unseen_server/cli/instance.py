@@ -30,7 +30,7 @@ def init(admin: str, password_stdin: bool, style: str) -> None:
     config = Config.from_environment()
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(12)
     names.checked_username(admin)  # before anything is made
-    passwords.checked_password(password)
+    passwords.checked_password(password, admin)
     config.home.mkdir(parents=True, exist_ok=True)
     with closing(Database(config.database_url, config.objects_url)) as db:
         if migrate.current(db) is not None:
@@ -94,7 +94,7 @@ def sweep(style: str) -> None:
 @click.option("--backup", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Look over this file.")
 @format_option
 def doctor(backup: Path | None, style: str) -> None:
-    """Look the installation over: database, schema, standings, disk, secrets; exits with 1 where something is wrong.
+    """Look the installation over: database, schema, standings, disk, secrets, workers; exits with 1 where one is wrong.
 
     A backup is restored into a database for the moment and looked over there.
     """
@@ -104,7 +104,7 @@ def doctor(backup: Path | None, style: str) -> None:
             found = examine(there, db)
     else:
         with database() as db:
-            found = examine(config, db)
+            found = examine(config, db, now())
     answer(style, found, table(("", "what", "found"), [("ok" if f.ok else "BAD", f.what, f.found) for f in found]))
     if not all(finding.ok for finding in found):
         sys.exit(1)

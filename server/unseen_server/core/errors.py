@@ -3,6 +3,7 @@
 Refusal
 ├── BadRequest              the request itself makes no sense
 ├── BadFile                 a prediction file with problems, each with its line
+│   └── RefusedAfterwards   one that had been accepted unread
 ├── BadBundle               a competition folder with problems
 │   └── BadSolution         a corrected solution.csv with problems
 ├── UnsupportedFile         neither .csv, .csv.gz nor .zip
@@ -36,6 +37,7 @@ Refusal
 │   └── TooManyAttempts
 ├── Unreachable             another server that is needed did not do its part: mail, single sign-on
 ├── Busy                    try again in a moment; nothing was counted
+│   ├── NewerLog            another program uses a log of SQLite's that the library here cannot safely share
 │   └── OutcomeUnknown      the database broke off while it committed, and has not come back to be asked
 └── StorageFull
 
@@ -50,6 +52,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from unseen_server.core import sentences
 from unseen_server.core.sentences import N_, Sentence
 
 
@@ -116,6 +119,34 @@ class BadFile(_WithProblems):
 
     code = "bad_file"
     template = N_("The file was not accepted and cost no submission. {first}")
+
+
+class RefusedAfterwards(BadFile):
+    """A large file that was accepted unread, and refused when a worker read it, for a `reason` in full."""
+
+    template = "{reason}"
+
+    @classmethod
+    def unpacked(cls, kept: Mapping[str, Any]) -> RefusedAfterwards:
+        """From what `packed` made of the refusal."""
+        found = [
+            Problem(one["code"], one["template"], sentences.unpacked(one).values, one["line"], one["id"])
+            for one in kept["problems"]
+        ]
+        return cls(found, kept["counts"], reason=sentences.unpacked(kept["sentence"]))
+
+
+def packed(sentence: Sentence, refusal: Refusal | None = None) -> dict[str, Any]:
+    """Why a file is refused, as JSON, with every problem that the refusal found in it."""
+    problems = refusal.problems if refusal else ()
+    return {
+        "sentence": sentences.packed(sentence),
+        "counts": refusal.counts if isinstance(refusal, BadFile) else {},
+        "problems": [
+            {"code": problem.code, "line": problem.line, "id": problem.id, **sentences.packed(problem.sentence)}
+            for problem in problems
+        ],
+    }
 
 
 class BadBundle(_WithProblems):
@@ -332,6 +363,14 @@ class OutcomeUnknown(Busy):
     template = N_(
         "The server lost its database at the last step and cannot tell whether that step was taken. "
         "Look in a minute, before you do it again; a file sent again with the same Idempotency-Key counts once."
+    )
+
+
+class NewerLog(Busy):
+    code = "newer_log"
+    template = N_(
+        "Another program has the database open with a newer SQLite than the one here, which cannot share its log. "
+        "Stop that program, or install pysqlite3 here as it is there."
     )
 
 

@@ -41,6 +41,22 @@ def say(template: str, /, **values: Any) -> Sentence:
     return Sentence(template, values)
 
 
+def packed(sentence: Sentence) -> dict[str, Any]:
+    """As JSON, sentences within it too; what else is said differently in each language is said in English."""
+    return {"template": sentence.template, "values": {name: _plain(value) for name, value in sentence.values.items()}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Sentence):
+        return packed(value)
+    return value if isinstance(value, str | int | float) else str(value)
+
+
+def unpacked(kept: Mapping[str, Any]) -> Sentence:
+    values = {name: unpacked(value) if isinstance(value, dict) else value for name, value in kept["values"].items()}
+    return Sentence(kept["template"], values)
+
+
 @dataclass(frozen=True, slots=True)
 class Either:
     """Words of which one is meant: “Asia/Taipei or Asia/Tokyo”."""

@@ -6,7 +6,6 @@ columns until the migrations move them.
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, LargeBinary, MetaData, Table, func, insert, select, text
 from sqlalchemy.orm import Session
 
+from unseen_server.db import sqlite
 from unseen_server.db.session import Database
 from unseen_server.objects import Named
 
@@ -60,25 +60,19 @@ class Snapshot:
 
 @contextmanager
 def frozen(db: Database) -> Iterator[Snapshot]:
-    """The database as it is now, for as long as it takes to read; writers wait only while an SQLite file is copied."""
+    """The database as it is now, for as long as it takes to read.
+
+    Writers wait only while an SQLite file that has no log is copied.
+    """
     if db.file is None:
         steady = db.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with steady.connect() as connection:
             yield Snapshot(connection, tables(connection))
         return
     with tempfile.TemporaryDirectory(dir=db.file.parent) as folder:
-        copy = copy_of_sqlite(db.file, Path(folder) / db.file.name)
+        copy = sqlite.copy(db.file, Path(folder) / db.file.name)
         with closing(Database(f"sqlite:///{copy}")) as still, still.engine.connect() as connection:
             yield Snapshot(connection, tables(connection))
-
-
-def copy_of_sqlite(original: Path, copy: Path) -> Path:
-    """A consistent copy of an SQLite database that may be in use."""
-    with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(copy)) as target:
-        copy.chmod(0o600)
-        target.execute("PRAGMA synchronous=OFF")
-        source.backup(target)
-    return copy
 
 
 def tables(connection: Connection) -> list[Table]:

@@ -434,6 +434,10 @@ class Submission(Base):
     chain: Mapped[str | None] = mapped_column(String(64))
     # The receipt as it was first given; a repeated request gets it again, word for word.
     receipt: Mapped[dict[str, Any] | None]
+    # pending until a worker has read and scored a large file; refused where it could not, and its slot was given back.
+    state: Mapped[str] = mapped_column(String(16), server_default="scored")
+    # Of a refused one: what was wrong with it, as the refusal told it.
+    refusal: Mapped[dict[str, Any] | None]
 
 
 class UploadTicket(Base):
@@ -553,6 +557,48 @@ class Rejection(Base):
     competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     at: Mapped[datetime]
+
+
+class Job(Base):
+    """Long work that a worker does apart from the request that asked for it.
+
+    Whoever holds the lease works at it; where the lease ran out, that worker died, and another begins anew.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name="state"),
+        Index(None, "state", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    competition_id: Mapped[int] = mapped_column(ForeignKey("competitions.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    arguments: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    # Of a waiting one: not to be begun before.
+    lease_until: Mapped[datetime | None]
+    result: Mapped[dict[str, Any] | None]
+    # A sentence, as template and values.
+    problem: Mapped[dict[str, Any] | None]
+    # What the file that it made is called.
+    file_name: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class JobPiece(Base):
+    """A part of the file that a job made, in order, or at -1 the file that it was given. Forgotten after a day."""
+
+    __tablename__ = "job_pieces"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class AuditEntry(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from unseen_server.core.errors import Busy, OutcomeUnknown, StorageFull
+from unseen_server.db import sqlite
 from unseen_server.objects import Objects
 
 try:
@@ -27,19 +28,12 @@ except ImportError:  # Windows: SQLite's own lock remains, only less fair
 LOCK_TIMEOUT = 5.0  # seconds a writer waits before it says "busy"
 # The connection used last comes first: it has its pages and its prepared statements at hand.
 POOL: dict[str, Any] = {"pool_size": 16, "max_overflow": 16, "pool_use_lifo": True}
+# Uploaded files take PostgreSQL longer to compress than to store, but not with lz4, where it has that.
+CHEAP_COMPRESSION = """
+SELECT set_config(name, 'lz4', false) FROM pg_settings
+WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
+"""
 UNTOLD = {"hide_parameters": True}  # the values of a statement that fails, which may be secrets, are in no log
-
-
-def wal_is_safe(version: tuple[int, int, int]) -> bool:
-    """Whether this SQLite can use write-ahead logging from several connections without risk of corruption.
-
-    The WAL-reset bug was fixed in 3.51.3 and in the backports 3.50.7 and 3.44.6.
-    """
-    return (
-        version >= (3, 51, 3)
-        or (version[:2] == (3, 50) and version[2] >= 7)
-        or (version[:2] == (3, 44) and version[2] >= 6)
-    )
 
 
 class WriterQueue:
@@ -117,17 +111,17 @@ class Database:
     def _open_sqlite(self, path: Path) -> Engine:
         self._queue = WriterQueue(path.with_name(path.name + ".lock"))
         engine = create_engine(
-            self.url, connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False}, **UNTOLD, **POOL
+            self.url, module=sqlite.driver, creator=lambda: sqlite.connect(path, LOCK_TIMEOUT), **UNTOLD, **POOL
         )
-        journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info[:3]) else "DELETE"
 
         @event.listens_for(engine, "connect")
-        def set_up(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-            connection.isolation_level = None  # transactions are begun below, by us alone
-            # EXTRA: after FULL, loss of power could bring back the journal that a commit has removed, and undo it.
-            for pragma in (f"journal_mode={journal}", "synchronous=EXTRA", "foreign_keys=ON"):
-                connection.execute(f"PRAGMA {pragma}")
-            record.info["patience"] = round(1000 * LOCK_TIMEOUT)
+        def set_up(_connection: object, record: ConnectionPoolEntry) -> None:
+            record.info.update(patience=round(1000 * LOCK_TIMEOUT), fixed=sqlite.is_fixed(path))
+
+        @event.listens_for(engine, "checkout")
+        def check(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+            if record.info["fixed"] and not sqlite.is_fixed(path):
+                raise DisconnectionError  # the disk can be written again: for another connection
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
@@ -176,14 +170,30 @@ class Database:
 
 def _open_postgres(url: URL) -> Engine:
     url, patience = url.set(drivername="postgresql+psycopg"), {"connect_timeout": round(LOCK_TIMEOUT)}
-    engine = create_engine(url, connect_args=patience, pool_pre_ping=True, **UNTOLD, **POOL)
+    engine = create_engine(url, connect_args=patience, **UNTOLD, **POOL)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: ConnectionPoolEntry) -> None:
         connection.execute(f"SET lock_timeout = {round(1000 * LOCK_TIMEOUT)}")
+        connection.execute(CHEAP_COMPRESSION)
         connection.commit()
 
+    @event.listens_for(engine, "checkout")
+    def be_open(connection: Any, _record: ConnectionPoolEntry, _proxy: object) -> None:
+        # PostgreSQL says nothing unasked but that it goes. To ask it each time would cost as much as a statement.
+        if connection.closed or _can_be_read(connection.fileno()):
+            raise DisconnectionError()  # and the pool opens another one
+
     return engine
+
+
+def _can_be_read(number: int) -> bool:
+    """Whether something has come, or the other side has closed."""
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([number], [], [], 0)[0])
+    waiting = select.poll()
+    waiting.register(number, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 @contextmanager
@@ -208,11 +218,11 @@ def _doubts() -> Iterator[None]:
 
 def _refusal_for(error: DBAPIError) -> Busy | StorageFull | None:
     origin: Any = error.orig
-    if isinstance(origin, sqlite3.Error):
-        primary_code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
-        if primary_code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN):
+    if isinstance(origin, sqlite.driver.Error):
+        known, primary_code = sqlite.driver, getattr(origin, "sqlite_errorcode", 0) & 0xFF
+        if primary_code in (known.SQLITE_BUSY, known.SQLITE_LOCKED, known.SQLITE_PROTOCOL, known.SQLITE_CANTOPEN):
             return Busy()  # what cannot be opened is a journal where no file more can be made or held open
-        if primary_code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
+        if primary_code in (known.SQLITE_FULL, known.SQLITE_READONLY, known.SQLITE_IOERR):
             return StorageFull()
         return None
     if getattr(origin, "sqlstate", None) == "53100":

@@ -35,6 +35,14 @@ def count(session: Session, limits: Limits, now: datetime) -> None:
     session.add_all(FailedSignIn(subject=subject[:200], at=now) for subject in limits)
 
 
+def forgive(session: Session, limits: Limits) -> None:
+    """Whoever succeeds had only mistyped: as many attempts as the first subject has are taken off every one of them."""
+    mistyped = len(queries.signing_in.failed_sign_ins_of(session, next(iter(limits))))
+    for subject in limits if mistyped else ():
+        ids = queries.signing_in.failed_sign_ins_of(session, subject)[:mistyped]
+        session.execute(delete(FailedSignIn).where(FailedSignIn.id.in_(ids)))
+
+
 def count_alone(db: Database, limits: Limits, now: datetime) -> None:
     """The same in a transaction of its own, for an attempt that failed."""
     with db.write() as session:

@@ -101,9 +101,10 @@ def add(
         key = keys.of(competition)
         with db.write() as session:
             queries.chains.locked_chain(session, competition.id)  # in the order in which submissions take them
-            competition = queries.competitions.locked_competition(session, competition.id, exclusively=False)
+            competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
             if competition.key_version != key.version:
                 continue  # the labels were corrected meanwhile: score again
+            competition.board_version += 1
             return place(
                 session, competition, key, declared=declared, content=content, actor=principal.username, now=now
             )
@@ -140,17 +141,13 @@ def place(
     session.add(team)
     session.flush()
     day = limits.quota_day(now, competition.time_zone)
-    entered = entries.enter(
-        session,
-        competition,
-        team,
-        Admitted(upload, now, day, slot=0),
-        scores,
-        releasing.of_baseline(competition, scores),
-        storage.put(storage.objects_of(session), competition.id, predictions, content),
-        head=queries.chains.locked_chain(session, competition.id),
-        actor=actor,
-    )
+    stored = storage.put(storage.objects_of(session), competition.id, predictions, content)
+    head = queries.chains.locked_chain(session, competition.id)
+    admitted = Admitted(upload, now, day, slot=0)
+    vouched, linked = entries.accept(session, competition, team, admitted, stored, head=head, actor=actor)
+    released = releasing.of_baseline(competition, scores)
+    entered = entries.count(session, competition, team, vouched, scores, released, late=False)
+    receipts.keep(session, vouched.ref, linked)
     return Added(name, declared.tier, entered.shown)
 
 

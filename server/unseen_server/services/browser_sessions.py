@@ -23,6 +23,7 @@ SESSION_LASTS = timedelta(days=30)
 class SignedIn:
     """A fresh browser session: the cookie's secret and the token its forms must carry."""
 
+    user_id: int
     secret: str
     csrf_token: str
     expires_at: datetime
@@ -30,7 +31,7 @@ class SignedIn:
 
 def begin_session(session: Session, user: User, now: datetime) -> SignedIn:
     """Sign a person in who has shown who they are, inside the caller's transaction; always with a fresh secret."""
-    signed_in = SignedIn(secrets.token_urlsafe(32), secrets.token_urlsafe(32), now + SESSION_LASTS)
+    signed_in = SignedIn(user.id, secrets.token_urlsafe(32), secrets.token_urlsafe(32), now + SESSION_LASTS)
     session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now))
     session.add(
         BrowserSession(
@@ -69,7 +70,7 @@ def principal_of_session(db: Database, secret: str, now: datetime) -> tuple[Prin
         found = queries.signing_in.browser_session_with_digest(session, digest_of(secret))
         if found is None:
             return None
-        row, user = found
+        row, user, roles = found
         if row.expires_at <= now or user.disabled_at:
             return None
-        return principal_for(session, user), row.csrf_token
+        return principal_for(session, user, roles=roles), row.csrf_token

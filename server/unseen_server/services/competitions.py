@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -219,6 +219,17 @@ def shown(
             revealed_at=competition.revealed_at,
             announcements=announced(session, competition),
         )
+
+
+def seen_by(db: Database, shown: Shown, principal: Principal, now: datetime) -> Shown:
+    """What everybody may read, with this person's own phase and deadline, but neither their rank nor what is left."""
+    with db.read() as session:
+        competition = visible(session, shown.slug, principal, now)
+        if principal.role_in(competition.course_id) is None:
+            return shown
+        team_id = queries.teams.team_id_of(session, competition.id, principal.user_id)
+        deadline = teams.own_deadline(session, competition, team_id, principal.user_id)
+        return replace(shown, deadline=deadline, phase=phase_of(competition, now, deadline))
 
 
 def seals_of(session: Session, competition: Competition, *, opened: bool = False) -> list[Seal]:

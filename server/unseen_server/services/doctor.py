@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -14,12 +14,14 @@ from unseen_server import storage
 from unseen_server.config import MEBIBYTE, Config
 from unseen_server.core import metrics
 from unseen_server.core.sentences import Sentence, say
-from unseen_server.db import migrate, queries
+from unseen_server.db import migrate, queries, sqlite
+from unseen_server.db.delivery import Delivery
 from unseen_server.db.models import AuditEntry, Competition, Course, Submission, Team, User
 from unseen_server.db.session import Database
 from unseen_server.services import receipts, seals
 
 ENOUGH_SPACE = 512 * MEBIBYTE
+PATIENCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,13 @@ def counts(db: Database) -> Counts:
         return Counts(*(queries.competitions.rows_in(session, table) for table in tables))
 
 
-def examine(config: Config, db: Database) -> list[Finding]:
-    """Look at everything that can be looked at without changing anything."""
-    return [_schema(db), *_database(db), _space(config), *_secret(config), *_standings(db), *_proofs(db), *_objects(db)]
+def examine(config: Config, db: Database, now: datetime | None = None) -> list[Finding]:
+    """Look at everything that can be looked at without changing anything.
+
+    `now` is None for a copy that is only looked at: nobody works there.
+    """
+    own = [_schema(db), *_database(db), _space(config), *_secret(config), *_standings(db), *_proofs(db), *_objects(db)]
+    return own if now is None else [*own, _long_work(db, now)]
 
 
 def _schema(db: Database) -> Finding:
@@ -69,7 +75,10 @@ def _database(db: Database) -> Iterator[Finding]:
         intact = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
         orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     said = say(
-        "SQLite {version}, journal {journal}, {intact}", version=sqlite3.sqlite_version, journal=journal, intact=intact
+        "SQLite {version}, journal {journal}, {intact}",
+        version=sqlite.driver.sqlite_version,
+        journal=journal,
+        intact=intact,
     )
     yield Finding(say("database"), intact == "ok", said)
     yield Finding(say("references"), not orphans, say("{rows} rows point nowhere", rows=len(orphans)))
@@ -117,6 +126,24 @@ def _objects(db: Database) -> Iterator[Finding]:
     if db.objects or lost:
         found = say("{count} objects that submissions name are missing", count=len(lost))
         yield Finding(say("object store"), not lost, found if lost else say("whatever submissions name is there"))
+
+
+def _long_work(db: Database, now: datetime) -> Finding:
+    """Who does it, and whether it waits for somebody."""
+    with db.read() as session:
+        waiting = queries.jobs.waiting(session, now, now - PATIENCE)
+    if waiting:
+        minutes = int(PATIENCE.total_seconds() // 60)
+        found = say(
+            "jobs that have waited for {minutes} minutes: {count}; start a worker", minutes=minutes, count=waiting
+        )
+    elif db.is_sqlite:
+        found = say("the server does it, and nothing waits")
+    elif Delivery(db).is_staffed():
+        found = say("a worker is there, and nothing waits")
+    else:
+        found = say("no worker is there: it is done within the requests")
+    return Finding(say("long work"), not waiting, found)
 
 
 def _said_of_chain(ref: int | None) -> Sentence:

@@ -23,6 +23,7 @@ from unseen_server.services.receipts import Linked, Vouched
 from unseen_server.storage import Stored
 
 LONGEST_FILE_NAME = 255
+PENDING, SCORED, REFUSED = "pending", "scored", "refused"  # the states of a submission
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,8 @@ class Admitted:
 
 @dataclass(frozen=True)
 class Entered:
-    """What an accepted file changed on the public board, as its team may know it, and its link of the chain."""
+    """What an accepted file changed on the public board, as its team may know it."""
 
-    vouched: Vouched
-    linked: Linked
     shown: float | None
     previous_best: float | None
     improved: bool
@@ -69,42 +68,59 @@ class Entered:
     teams: int
 
 
-def enter(
+def accept(
     session: Session,
     competition: Competition,
     team: Team,
     admitted: Admitted,
-    scores: Scores,
-    released: Released,
     stored: Stored,
     *,
     head: str,
     actor: str,
-) -> Entered:
-    """Write everything one file leaves behind, inside the caller's transaction, which holds the chain's `head`."""
+    state: str = SCORED,
+) -> tuple[Vouched, Linked]:
+    """Write what does not depend on what is in a file: its number, slot, content, and link of the chain.
+
+    Inside the caller's transaction, which holds the chain's `head` and keeps the link (receipts.keep).
+    """
     upload = admitted.upload
-    vouched = Vouched(_numbered(session, team, admitted), upload.sha256, admitted.submitted_at, team.id)
+    ref = _numbered(session, team, admitted, state)
+    vouched = Vouched(ref, upload.sha256, admitted.submitted_at, team.id)
     linked = receipts.add_link(session, competition, head, vouched)
-    public, private = scored(competition, vouched.ref, scores, released)
-    connection = session.connection()
-    connection.execute(insert(Score), public)
-    connection.execute(insert(PrivateScore), private)
-    storage.keep(session, vouched.ref, stored)
+    storage.keep(session, ref, stored)
     audit.record(
         session,
         actor=actor,
         action="submission.add",
-        subject=str(vouched.ref),
+        subject=str(ref),
         now=admitted.submitted_at,
         competition=competition,
         team=team.name,
         sha256=upload.sha256,
         slot=admitted.slot,
     )
-    return _stand(session, competition, team, admitted, released, vouched, linked)
+    return vouched, linked
 
 
-def _numbered(session: Session, team: Team, admitted: Admitted) -> int:
+def count(
+    session: Session,
+    competition: Competition,
+    team: Team,
+    vouched: Vouched,
+    scores: Scores,
+    released: Released,
+    *,
+    late: bool,
+) -> Entered:
+    """Write what does: both scores, and where the team stands with them."""
+    public, private = scored(competition, vouched.ref, scores, released)
+    connection = session.connection()
+    connection.execute(insert(Score), public)
+    connection.execute(insert(PrivateScore), private)
+    return _stand(session, competition, team, vouched, released, late=late)
+
+
+def _numbered(session: Session, team: Team, admitted: Admitted, state: str) -> int:
     """Add the submission's own row; its number is its place in the order of all."""
     upload = admitted.upload
     row = {
@@ -121,6 +137,7 @@ def _numbered(session: Session, team: Team, admitted: Admitted) -> int:
         "sha256": upload.sha256,
         "submitted_at": admitted.submitted_at,
         "late": admitted.late,
+        "state": state,
     }
     return session.connection().execute(_NUMBERED, row).scalar_one()
 
@@ -140,10 +157,10 @@ def _stand(
     session: Session,
     competition: Competition,
     team: Team,
-    admitted: Admitted,
-    released: Released,
     vouched: Vouched,
-    linked: Linked,
+    released: Released,
+    *,
+    late: bool,
 ) -> Entered:
     """Bring the team's standing up to date; a late file leaves it as it was."""
     direction = metrics.metric(competition.metric).direction
@@ -151,13 +168,11 @@ def _stand(
     score, submission_id = before or (None, None)
     previous_best, previous_rank = score, _rank(session, competition, team, score, submission_id)
     shown = released.shown if released.accepted else None
-    improved = shown is not None and (score is None or ranking.better(shown, score, direction)) and not admitted.late
+    improved = shown is not None and (score is None or ranking.better(shown, score, direction)) and not late
     if improved:
         score, submission_id = shown, vouched.ref
-    _write_standing(session, team, admitted, score, submission_id, new=before is None)
+    _write_standing(session, team, None if late else vouched, score, submission_id, new=before is None)
     return Entered(
-        vouched=vouched,
-        linked=linked,
         shown=released.shown,
         previous_best=previous_best,
         improved=improved,
@@ -174,15 +189,22 @@ def _rank(
 
 
 def _write_standing(
-    session: Session, team: Team, admitted: Admitted, score: float | None, submission_id: int | None, *, new: bool
+    session: Session,
+    team: Team,
+    counted: Vouched | None,
+    score: float | None,
+    submission_id: int | None,
+    *,
+    new: bool,
 ) -> None:
+    """`counted` is the submission that counts as one more of the team's."""
     connection = session.connection()
     if new:
         place = {"team_id": team.id, "competition_id": team.competition_id, "ranked": _is_ranked(team), "entries": 0}
         connection.execute(insert(Standing), place)
-    if not admitted.late:
+    if counted:
         best = {"stands_at": score, "best": submission_id}
-        connection.execute(_COUNT_ONE_MORE, {"team": team.id, "at": admitted.submitted_at, **best})
+        connection.execute(_COUNT_ONE_MORE, {"team": team.id, "at": counted.submitted_at, **best})
 
 
 _COUNT_ONE_MORE = (

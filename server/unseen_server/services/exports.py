@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from unseen_server.core.errors import BadRequest
@@ -156,10 +157,13 @@ GRADE_FILES: Mapping[str, Callable[[Gradebook, Tell], str]] = {
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A CSV file whose text cannot run as a formula; None is an empty cell, a number stays a number, exactly."""
+    return csv_rows(chain([header], rows))
+
+
+def csv_rows(rows: Iterable[Sequence[Any]]) -> str:
+    """A part of one."""
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([_harmless(cell) for cell in header])
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    csv.writer(text).writerows([_harmless(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 

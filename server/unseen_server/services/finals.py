@@ -18,6 +18,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission, Team
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, teams
+from unseen_server.services.entries import SCORED
 from unseen_server.services.principals import Principal
 
 EVERY_SUBMISSION = 1_000_000
@@ -75,7 +76,10 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
             if ref not in own:
                 raise NotFound(
                     what=say("submission {ref} of yours that could be chosen", ref=ref),
-                    advice=say("`unseen submissions {slug}` lists yours; late ones cannot be final.", slug=slug),
+                    advice=say(
+                        "`unseen submissions {slug}` lists yours; late ones and those without a score cannot be final.",
+                        slug=slug,
+                    ),
                 )
         if team is not None:
             # Of all the team's submissions: one that is withdrawn and comes back must not overturn this choice.
@@ -135,5 +139,5 @@ def _on_time(
     return {
         submission.id: (submission, shown if accepted else None)
         for submission, shown, accepted in rows
-        if not submission.late and submission.withdrawn_at is None
+        if not submission.late and submission.withdrawn_at is None and submission.state == SCORED
     }

@@ -111,7 +111,7 @@ def join_as_somebody_new(
     if "@" in username:  # it could pass for somebody else's address when they sign in
         raise BadRequest(reason=say("Choose a user name without “@”; the e-mail address has a field of its own."))
     names.checked_username(username)
-    password_hash = passwords.hashed(password)
+    password_hash = passwords.hashed(password, username, email)
     try:
         with db.write() as session:
             course = _course(session, code)

@@ -64,10 +64,10 @@ def _always(_thing: object) -> bool:
 
 
 class Shared(Generic[K, T]):
-    """The newest thing of each kind, made anew when its stamp has changed, by one thread for all who ask meanwhile.
+    """The newest thing of each kind, made anew for who brings another stamp, by one thread for all who bring that.
 
-    Nobody is given what was begun before they came, unless it has the very stamp they bring. At most so many kinds are
-    held in memory; those not asked for longest go first.
+    Nobody is given what has not the very stamp they bring. At most so many kinds are held in memory; those not asked
+    for longest go first.
     """
 
     def __init__(self, most: int, patience: float) -> None:
@@ -81,14 +81,13 @@ class Shared(Generic[K, T]):
         Whoever has waited as long as the patience lasts makes their own.
         """
         slot = self._slot(kind)
-        came_after = slot.begun
-        found = slot.good_for(stamp, came_after)
+        found = slot.with_stamp(stamp)
         if found is not None:
             return found
         if not slot.lock.acquire(timeout=self._patience):
             return make(None)
         try:
-            found = slot.good_for(stamp, came_after)
+            found = slot.with_stamp(stamp)
             return slot.renewed(stamp, make, lasts) if found is None else found
         finally:
             slot.lock.release()
@@ -98,7 +97,7 @@ class Shared(Generic[K, T]):
         slot = self._slot(kind)
         if slot.lock.acquire(blocking=False):
             try:
-                if slot.good_for(stamp, slot.begun) is None:
+                if slot.with_stamp(stamp) is None:
                     slot.renewed(stamp, make, lasts)
             finally:
                 slot.lock.release()
@@ -113,22 +112,17 @@ class Shared(Generic[K, T]):
 
 
 class _Slot(Generic[T]):
-    """One kind: the newest thing with its stamp, and how many had been begun with it."""
+    """One kind: the newest thing with its stamp."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.begun = 0
-        self._newest: tuple[Hashable, int, T] | None = None
+        self._newest: tuple[Hashable, T] | None = None
 
-    def good_for(self, stamp: Hashable, came_after: int) -> T | None:
-        if self._newest is None:
-            return None
-        its_stamp, number, thing = self._newest
-        return thing if its_stamp == stamp or number > came_after else None
+    def with_stamp(self, stamp: Hashable) -> T | None:
+        newest = self._newest
+        return newest[1] if newest and newest[0] == stamp else None
 
     def renewed(self, stamp: Hashable, make: Callable[[T | None], T], lasts: Callable[[T], bool]) -> T:
-        self.begun += 1
-        before = self._newest
-        thing = make(before[2] if before else None)
-        self._newest = (stamp, self.begun, thing) if lasts(thing) else None
+        thing = make(self._newest[1] if self._newest else None)
+        self._newest = (stamp, thing) if lasts(thing) else None
         return thing

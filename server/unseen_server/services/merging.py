@@ -10,7 +10,9 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from unseen_server.core import limits, merging
+from unseen_server.core.errors import Conflict
 from unseen_server.core.merging import Together
+from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Standing, Submission, Team, TeamInvitation, TeamMember, TeamMerge
 from unseen_server.services import audit, entries
@@ -61,6 +63,8 @@ def merge(
     """
     for team_id in sorted((host.id, guest.id)):
         queries.teams.locked_team(session, team_id)
+    if queries.submissions.pending_of_teams(session, [host.id, guest.id]):
+        raise Conflict(reason=say("A file of these teams is still being scored. Try again in a moment."))
     after = max(queries.submissions.submission_ids(session, competition.id), default=0)
     session.add(TeamMerge(competition_id=competition.id, host_id=host.id, guest_id=guest.id, after=after))
     _move_submissions(session, host, guest)
@@ -99,10 +103,12 @@ def _move_submissions(session: Session, host: Team, guest: Team) -> None:
     for day in queries.submissions.quota_days_of(session, guest.id):
         session.execute(
             update(Submission)
-            .where(Submission.team_id == guest.id, Submission.quota_day == day)
+            .where(Submission.team_id == guest.id, Submission.quota_day == day, Submission.slot >= 0)
             .values(team_id=host.id, slot=Submission.slot + queries.submissions.used_slots(session, host.id, day))
             .execution_options(synchronize_session=False)
         )
+    given_back = update(Submission).where(Submission.team_id == guest.id).values(team_id=host.id)
+    session.execute(given_back.execution_options(synchronize_session=False))
 
 
 def _end_invitations(session: Session, host: Team, guest: Team) -> None:

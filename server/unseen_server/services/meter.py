@@ -149,12 +149,12 @@ def staffs_meter(db: Database, keys: KeyRing, kept: Meters, *, slug: str, princi
 
 def _state(session: Session, competition: Competition) -> tuple[Any, ...]:
     """Another one whenever something changes that the meter depends on."""
-    found = queries.boards.board_state(session, competition.slug)
+    found = queries.boards.board_state(session, competition.slug, None)
     return (
         competition.board_version,
         competition.key_version,
         competition.release,
-        found.entries if found else 0,
+        found.head if found else None,
         tuple(queries.submissions.selected_of_competition(session, competition.id)),
     )
 

@@ -73,14 +73,19 @@ class Principal:
 SERVER = Principal(user_id=0, username="server", display_name="server", is_admin=True, roles={}, scope="staff")
 
 
-def principal_for(session: Session, user: User, token: Token | None = None) -> Principal:
-    """Somebody who came with this token or else with a browser, in which they may do all that they may."""
+def principal_for(
+    session: Session, user: User, token: Token | None = None, roles: Mapping[int, str] | None = None
+) -> Principal:
+    """Somebody who came with this token or else with a browser, in which they may do all that they may.
+
+    Their `roles` are looked up where they are not given.
+    """
     return Principal(
         user_id=user.id,
         username=user.username,
         display_name=user.display_name,
         is_admin=user.is_admin,
-        roles=queries.people.role_by_course(session, user.id),
+        roles=queries.people.role_by_course(session, user.id) if roles is None else roles,
         scope=token.scope if token else "staff",
         token_name=token.name if token else None,
         token_expires_at=token.expires_at if token else None,

@@ -117,16 +117,13 @@ class ChainPart:
 
 
 def add_link(session: Session, competition: Competition, head: str, vouched: Vouched) -> Linked:
-    """Hang a submission into its competition's chain, whose end the caller holds until the commit."""
+    """Hang a submission into its competition's chain, whose end the caller holds until the commit; then `keep` it."""
     entry = receipts.entry(vouched.ref, vouched.sha256, vouched.submitted_at, vouched.team_id)
     link = receipts.link(head, entry)
-    connection = session.connection()
-    connection.execute(_ADD_LINK, {"ref": vouched.ref, "link": link})
-    connection.execute(_MOVE_ON, {"competition": competition.id, "link": link})
+    session.connection().execute(_MOVE_ON, {"competition": competition.id, "link": link})
     return Linked(head, link)
 
 
-_ADD_LINK = update(Submission).where(Submission.id == bindparam("ref")).values(chain=bindparam("link"))
 _MOVE_ON = update(Chain).where(Chain.competition_id == bindparam("competition")).values(head=bindparam("link"))
 
 
@@ -154,12 +151,17 @@ def sign(signer: Signer, competition: Competition, vouched: Vouched, linked: Lin
     return Signature(competition.seal, receipts.key_id(signer.public_key), signer.sign(text))
 
 
-def keep(session: Session, ref: int, receipt: dict[str, Any]) -> None:
-    """As it is given now, for whoever asks for the same again."""
-    session.connection().execute(_KEEP, {"ref": ref, "given": receipt})
+def keep(session: Session, ref: int, linked: Linked, receipt: dict[str, Any] | None = None) -> None:
+    """Its link, and the receipt as it is given now, for whoever asks for the same again; a baseline has none."""
+    place = {"ref": ref, "link": linked.link}
+    if receipt is None:
+        session.connection().execute(_KEEP_LINK, place)
+    else:
+        session.connection().execute(_KEEP, place | {"given": receipt})
 
 
-_KEEP = update(Submission).where(Submission.id == bindparam("ref")).values(receipt=bindparam("given"))
+_KEEP_LINK = update(Submission).where(Submission.id == bindparam("ref")).values(chain=bindparam("link"))
+_KEEP = _KEEP_LINK.values(receipt=bindparam("given"))
 
 
 # publishing

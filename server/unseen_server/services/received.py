@@ -29,7 +29,8 @@ class Received:
     """A submission, for staff alone: with its exact public score and with the private one, which students do not see.
 
     `kind` is its team's: student, staff or baseline. Nobody in person sent a baseline's. Where it is not `accepted`,
-    the ladder found no significant improvement, and `shown` repeats what was shown before.
+    the ladder found no significant improvement, and `shown` repeats what was shown before. `state` is scored; or
+    pending or refused, and then there are no scores.
     """
 
     ref: int
@@ -46,10 +47,11 @@ class Received:
     withdrawn_at: datetime | None
     withdrawn_by: str | None
     withdrawn_reason: str | None
+    state: str
     shown: float | None
     accepted: bool
-    public_score: float
-    private_score: float
+    public_score: float | None
+    private_score: float | None
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,11 @@ def _received(row: ReceivedRow) -> Received:
         withdrawn_at=submission.withdrawn_at,
         withdrawn_by=submission.withdrawn_by,
         withdrawn_reason=submission.withdrawn_reason,
-        shown=score.shown,
-        accepted=score.accepted,
-        public_score=score.value,
-        private_score=private.value,
+        state=submission.state,
+        shown=score.shown if score else None,
+        accepted=score is not None and score.accepted,
+        public_score=score.value if score else None,
+        private_score=private.value if private else None,
     )
 
 

@@ -29,7 +29,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Announcement, AnswerKeyVersion, Competition, PrivateScore, Score
 from unseen_server.db.session import Database
 from unseen_server.services import audit, bundles, competitions, entries, releasing, reveal
-from unseen_server.services.keys import KeyRing, packed
+from unseen_server.services.keys import KeyRing, LoadedKey, packed
 from unseen_server.services.principals import Principal
 from unseen_server.services.releasing import History, Rules
 
@@ -125,9 +125,16 @@ class _OnlyLooking(Exception):  # noqa: N818 - the end of a dry run, which undoe
 def current_key(db: Database, keys: KeyRing, *, slug: str, principal: Principal, now: datetime) -> CurrentKey:
     with db.read() as session:
         competition = competitions.instructed(session, slug, principal, now)
-        submissions = len(queries.submissions.submission_ids(session, competition.id))
+        submissions = len(queries.submissions.entered(session, competition.id))
     key = keys.of(competition).answers
     return CurrentKey(competition.key_version, len(key.ids), key.n_public, key.n_private, submissions)
+
+
+def check(db: Database, keys: KeyRing, *, slug: str, content: bytes, principal: Principal, now: datetime) -> None:
+    """Raises BadSolution with everything wrong in the file."""
+    with db.read() as session:
+        competition = competitions.instructed(session, slug, principal, now)
+    _read(competition, keys.of(competition), content)
 
 
 def rescore(
@@ -140,31 +147,30 @@ def rescore(
     now: datetime,
     dry_run: bool = False,
     quiet: bool = False,
+    since: int | None = None,
     progress: Progress = lambda done, total: None,
+    end: Callable[[Session, Rescored], None] = lambda session, report: None,
 ) -> Rescored:
     """Correct the answers of a competition; students are told by an announcement unless it is done quietly.
 
     A dry run does the same and undoes it. A solution that differs in nothing changes nothing.
-    Raises BadSolution with everything wrong in the file. `progress` hears how many of all submissions are scored.
+    Raises BadSolution with everything wrong in the file, and Conflict where the answers are not those of version
+    `since` any more. `progress` hears how many of all submissions are scored; `end` comes last in the transaction that
+    corrects, and not in a dry run.
     """
     with db.read() as session:
         competition = competitions.instructed(session, slug, principal, now)
-    bounds = (competition.lower_bound, competition.upper_bound)
-    key = keys.of(competition)
-    new = bundles.read_solution(content, key.answers, bounds)
-    with db.read() as session:
-        rules = releasing.rules(session, competition, key.answers, new)
-    correction = _Correction(key.version, key.answers, new, rules)
-    judged = _judge_all(db, competition, rules, progress)
+    correction = _correction(db, competition, keys.of(competition), content)
+    _check_overtaken(correction, since or correction.version)
+    judged = _judge_all(db, competition, correction.rules, progress)
     with contextlib.suppress(_OnlyLooking), db.write() as session:
         competition = queries.competitions.locked_competition(session, competition.id, exclusively=True)
-        if competition.key_version != correction.version:
-            raise Conflict(reason=say("Somebody else corrected the answers at the same moment. Look at them again."))
+        _check_overtaken(correction, competition.key_version)
         report = _apply(
             session,
             competition,
             correction,
-            _up_to_date(session, competition, rules, judged),
+            _up_to_date(session, competition, correction.rules, judged),
             principal,
             now,
             dry_run=dry_run,
@@ -172,10 +178,26 @@ def rescore(
         )
         if dry_run:
             raise _OnlyLooking
+        end(session, report)
     return report
 
 
+def _check_overtaken(correction: _Correction, version: int) -> None:
+    if correction.version != version:
+        raise Conflict(reason=say("Somebody else corrected the answers meanwhile. Look at them again."))
+
+
 # before the transaction
+
+
+def _read(competition: Competition, key: LoadedKey, content: bytes) -> AnswerKey:
+    return bundles.read_solution(content, key.answers, (competition.lower_bound, competition.upper_bound))
+
+
+def _correction(db: Database, competition: Competition, key: LoadedKey, content: bytes) -> _Correction:
+    new = _read(competition, key, content)
+    with db.read() as session:
+        return _Correction(key.version, key.answers, new, releasing.rules(session, competition, key.answers, new))
 
 
 def _judge_all(

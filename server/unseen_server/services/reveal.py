@@ -12,7 +12,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from unseen_server.core import metrics, ranking
-from unseen_server.core.errors import WrongPhase
+from unseen_server.core.errors import Conflict, WrongPhase
 from unseen_server.core.ranking import Direction
 from unseen_server.core.schedule import Phase
 from unseen_server.core.sentences import say
@@ -66,6 +66,14 @@ def check_ended(session: Session, competition: Competition, now: datetime) -> No
     if phase is not Phase.CLOSED:
         raise WrongPhase(phase=phase, action=say("revealing"), needed=Phase.CLOSED)
     extensions.refuse_while_running(session, competition, now)
+    if waiting := queries.submissions.pending_counted(session, competition.id):
+        raise Conflict(
+            reason=say(
+                "Files that are still being scored: {count}. Try again in a moment; if that does not help, "
+                "see that a worker runs (`unseen-server worker`).",
+                count=waiting,
+            )
+        )
 
 
 def write_anew(session: Session, competition: Competition) -> dict[str, list[int | None]]:

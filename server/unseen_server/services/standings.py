@@ -20,6 +20,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, names
+from unseen_server.services.boards import Own
 from unseen_server.services.comparisons import Comparisons, NotNow
 from unseen_server.services.principals import Principal
 
@@ -65,7 +66,7 @@ class Board:
 class Place(NamedTuple):
     """Who stands here, by which score of which submission; the public rank and score beside a private one.
 
-    `mark` is another one after each submission of the team that counts, where the board is the public one.
+    `mark` is another one after each submission of the team that counts, where the board is the public one (boards.Own).
     """
 
     team_id: int
@@ -76,14 +77,6 @@ class Place(NamedTuple):
     submission_id: int | None = None
     compared: Compared | None = None
     mark: Hashable = None
-
-
-class Stamp(NamedTuple):
-    """What a board looks like: its phase, the version of all but submissions, and how many of those count."""
-
-    phase: str
-    version: int
-    entries: int
 
 
 @dataclass(frozen=True)
@@ -108,6 +101,13 @@ class Order:
     def positions(self) -> Mapping[int, int]:
         """Where a team stands, counted from 0, baselines included."""
         return {place.team_id: position for position, place in enumerate(self.places)}
+
+    def is_fresh_for(self, own: Own | None) -> bool:
+        """Whether it counts all that one's own team has submitted."""
+        if own is None or own.mark is None or self.board != "public":
+            return True  # there is nothing of it that submissions change
+        position = self.positions.get(own.team_id)
+        return position is not None and self.places[position].mark == own.mark
 
 
 @dataclass(frozen=True)
@@ -198,26 +198,6 @@ def matching(order: Order, known: Mapping[int, str], text: str) -> list[Place]:
     return [place for place in order.places if wanted in known.get(place.team_id, "")]
 
 
-def stamp(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> Stamp:
-    """Another one whenever a board of this competition has changed, and only then."""
-    with db.read() as session:
-        state: Any = queries.boards.board_state(session, slug) if names.SLUG.fullmatch(slug) else None
-        if state is None or not competitions.is_open_to_all(state, now):
-            competitions.visible(session, slug, principal, now)  # refused, but for staff
-        assert state is not None  # noqa: S101 - or it would not be visible
-        return Stamp(competitions.phase_of(state, now), state.board_version, state.entries)
-
-
-def own_team(db: Database, *, slug: str, principal: Principal | None, now: datetime) -> int | None:
-    """The number of the person's team; None for a visitor and for who has not submitted yet."""
-    if principal is None:
-        return None
-    with db.read() as session:
-        competition = competitions.visible(session, slug, principal, now)
-        team = queries.teams.team_of(session, competition.id, principal.user_id)
-        return team.id if team else None
-
-
 def _order(session: Session, competition: Competition, which: str, limit: int | None) -> Order:
     if which not in BOARDS:
         raise BadRequest(reason=say("There is no such board. Ask for one of: {known}.", known=", ".join(BOARDS)))
@@ -233,8 +213,9 @@ def _order(session: Session, competition: Competition, which: str, limit: int | 
 def _public(session: Session, competition_id: int, direction: Direction, limit: int | None) -> list[Place]:
     rank, places = 0, []
     rows: Sequence[Any] = queries.boards.public_places(session, competition_id, direction, limit)
-    for team_id, ranked, score, submission_id, *mark in rows:
+    for team_id, ranked, *mark in rows:
         rank += ranked
+        score, submission_id, *_ = mark
         places.append(Place(team_id, rank if ranked else None, score, None, None, submission_id, mark=tuple(mark)))
     return places
 
@@ -313,6 +294,13 @@ def progress(db: Database, *, slug: str, teams: Sequence[int], principal: Princi
             lines=list(_lines(session, competition, direction, teams)),
             baselines=[(row.name, row.score) for row in queries.boards.public_baselines(session, competition.id)],
         )
+
+
+def way(db: Database, *, slug: str, team: int, principal: Principal | None, now: datetime) -> list[Line]:
+    """How one team's best public score came about; nothing where it has none."""
+    with db.read() as session:
+        competition = competitions.visible(session, slug, principal, now)
+        return list(_lines(session, competition, metrics.metric(competition.metric).direction, [team]))
 
 
 def _lines(session: Session, competition: Competition, direction: Direction, team_ids: Sequence[int]) -> Iterator[Line]:

@@ -9,14 +9,15 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from unseen_server import storage
-from unseen_server.core.errors import NotFound
+from unseen_server.core.errors import NotFound, RefusedAfterwards
 from unseen_server.core.limits import Allowance
 from unseen_server.core.release import LADDER
-from unseen_server.core.sentences import say
+from unseen_server.core.sentences import Sentence, say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Submission
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, teams
+from unseen_server.services.entries import SCORED
 from unseen_server.services.principals import Principal
 from unseen_server.services.submit import Receipt
 
@@ -27,7 +28,8 @@ class OwnSubmission:
 
     `significant`: on the ladder, whether it was a significant improvement; else `public_score` repeats the last one
     that was, and is None before the first. None under other releases.
-    `status` is “scored”, or “withdrawn” where the staff took it out, for the reason given.
+    `status` is “scored”, or “withdrawn” where the staff took it out, for the reason given; “pending” while a worker has
+    not scored it yet, and “refused” where it could not, for the reason that `refusal` says: then it cost nothing.
     """
 
     ref: int
@@ -42,6 +44,7 @@ class OwnSubmission:
     late: bool
     significant: bool | None
     withdrawn_reason: str | None
+    refusal: Sentence | None
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,20 @@ def own_submission(db: Database, *, ref: int, principal: Principal) -> OwnSubmis
     with db.read() as session:
         submission = _of_member(session, ref, principal)
         competition = session.get_one(Competition, submission.competition_id)
-        score = queries.submissions.score_of(session, submission.id, competition.key_version)
         private = _private_scores(session, competition, submission.team_id)
+        if submission.state != SCORED:
+            return _as_own(competition, submission, None, None, private)
+        score = queries.submissions.score_of(session, submission.id, competition.key_version)
         return _as_own(competition, submission, score.shown, score.accepted, private)
 
 
 def own_receipt(db: Database, *, ref: int, principal: Principal) -> Receipt:
-    """What was said when the submission came in, word for word."""
+    """What was said when the submission came in, word for word; of a large file, when it was scored or refused."""
     with db.read() as session:
-        return msgspec.convert(_of_member(session, ref, principal).receipt, Receipt)
+        submission = _of_member(session, ref, principal)
+        if submission.refusal:
+            raise RefusedAfterwards.unpacked(submission.refusal)
+        return msgspec.convert(submission.receipt, Receipt)
 
 
 def own_file(db: Database, *, ref: int, principal: Principal) -> UploadedFile:
@@ -109,11 +117,15 @@ def _private_scores(session: Session, competition: Competition, team_id: int) ->
 
 
 def _as_own(
-    competition: Competition, submission: Submission, shown: float | None, accepted: bool, private: dict[int, float]
+    competition: Competition,
+    submission: Submission,
+    shown: float | None,
+    accepted: bool | None,
+    private: dict[int, float],
 ) -> OwnSubmission:
     return OwnSubmission(
         ref=submission.id,
-        status="withdrawn" if submission.withdrawn_at else "scored",
+        status="withdrawn" if submission.withdrawn_at else submission.state,
         message=submission.message,
         file_name=submission.file_name,
         sha256=submission.sha256,
@@ -124,4 +136,5 @@ def _as_own(
         late=submission.late,
         significant=accepted if competition.release == LADDER else None,
         withdrawn_reason=submission.withdrawn_reason,
+        refusal=RefusedAfterwards.unpacked(submission.refusal).sentence if submission.refusal else None,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -29,6 +29,7 @@ from unseen_server.core.errors import (
     KeyReused,
     NotSignedIn,
     OutcomeUnknown,
+    RefusedAfterwards,
     TooManyRejected,
     TotalLimitReached,
     UnsupportedFile,
@@ -42,10 +43,11 @@ from unseen_server.db import queries
 from unseen_server.db.models import Competition, Rejection, Submission, Team
 from unseen_server.db.session import Database
 from unseen_server.services import competitions, entries, names, receipts, releasing, teams
-from unseen_server.services.entries import LONGEST_FILE_NAME, Admitted, Entered, Upload
+from unseen_server.services.entries import LONGEST_FILE_NAME, PENDING, SCORED, Admitted, Upload
+from unseen_server.services.jobs import Desk
 from unseen_server.services.keys import KeyRing, LoadedKey
 from unseen_server.services.principals import Principal
-from unseen_server.services.receipts import Signature, Signer
+from unseen_server.services.receipts import Linked, Signature, Signer, Vouched
 from unseen_server.services.releasing import Told
 from unseen_server.storage import Stored
 
@@ -107,9 +109,14 @@ class Answer:
     receipt: Receipt
     replayed: bool
 
+    @property
+    def is_left(self) -> bool:
+        """Whether it was left for a worker to score, just now."""
+        return self.receipt.status == PENDING and not self.replayed
+
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
     """A file as it was read and scored under one version of the key: what is to be kept of it, and what is told."""
 
     key_version: int
@@ -133,10 +140,12 @@ def submit(
     upload: Upload,
     received_at: datetime,
     signer: Signer | None = None,
+    desk: Desk | None = None,
 ) -> Answer:
     """Accept a prediction file, or refuse it with a sentence. `received_at` is when its last byte arrived.
 
-    Every receipt hangs in the chain of its competition; it is signed where there is a signer.
+    Every receipt hangs in the chain of its competition; it is signed where there is a signer. A file that is left at
+    the desk is accepted unread: its receipt says “pending”, and services/scoring does the rest.
     """
     principal.need_scope("submit")
     upload = _tidied(upload)
@@ -144,20 +153,32 @@ def submit(
         competition, team_id, answer = _admitted(db, slug, principal, received_at, upload)
         if answer:
             return answer
-        judged = _judged(db, keys.of(competition), competition, team_id, principal, upload, received_at)
+        judged, key = None, keys.of(competition)
+        if desk and desk.takes(db, competition, team_id):
+            stored = storage.put(db.objects, competition.id, uploaded=upload.content)
+        else:
+            predictions = _read(db, key, competition, principal, upload, received_at)
+            judged = judge(db, key, competition, team_id, predictions, upload.content)
+            stored = judged.stored
         if signer:
             receipts.publish(db, signer, received_at)
         try:
             with db.write() as session:
                 head, competition, team = _locked(session, competition.id, principal)
-                if not judged.still_holds(session, competition, team):
+                if judged and not judged.still_holds(session, competition, team):
                     continue  # judge again
+                if judged and desk and desk.keeps_in_order(session, competition, team.id):
+                    continue  # leave it there, too
                 answer = _first_answer(session, competition, principal, upload) or _entered(
-                    session, head, competition, team, principal, upload, judged, received_at, signer
+                    session, head, competition, team, principal, upload, stored, judged, received_at, signer
                 )
+                if desk and answer.is_left:
+                    desk.leave(session, competition, principal, answer.receipt.ref, received_at)
         except OutcomeUnknown as unknown:
             if answer is None or not _was_counted(db, competition, answer.receipt, unknown):
                 continue  # the whole of it once more
+        if desk and answer.is_left:
+            desk.delivery.call()
         return answer
 
 
@@ -196,20 +217,18 @@ def admissible(db: Database, *, slug: str, principal: Principal, now: datetime) 
 # before the transaction
 
 
-def _judged(
+def judge(
     db: Database,
     key: LoadedKey,
     competition: Competition,
     team_id: int,
-    principal: Principal,
-    upload: Upload,
-    now: datetime,
-) -> _Judged:
-    predictions = _read(db, key, competition, principal, upload, now)
+    predictions: NDArray[np.float64],
+    uploaded: bytes | None,
+) -> Judged:
+    """Score the predictions (n,), and store them, with the file as it came unless that is stored already."""
     scores = metrics.score(metrics.metric(competition.metric), key.answers.labels, predictions, key.answers.usage)
     told = releasing.tell(db, competition, key, team_id, predictions, scores)
-    stored = storage.put(db.objects, competition.id, predictions, upload.content)
-    return _Judged(key.version, stored, scores, told)
+    return Judged(key.version, storage.put(db.objects, competition.id, predictions, uploaded), scores, told)
 
 
 def _tidied(upload: Upload) -> Upload:
@@ -273,7 +292,8 @@ def _refuse_whatever_file(
     session: Session, competition: Competition, team_id: int, principal: Principal, received_at: datetime
 ) -> None:
     allowance = teams.allowance(session, competition, team_id, received_at)
-    schedule.admit(competitions.timetable(competition, allowance.deadline), received_at)
+    judged_at = competitions.judged_at(competition, received_at)
+    schedule.admit(competitions.timetable(competition, allowance.deadline), judged_at)
     _refuse_over_quota(competition, allowance, received_at)
     _refuse_flood(session, competition, principal, received_at)
 
@@ -289,6 +309,8 @@ def _first_answer(session: Session, competition: Competition, principal: Princip
         return None
     if earlier.request_digest != upload.request_digest:
         raise KeyReused(ref=earlier.id)
+    if earlier.refusal:
+        raise RefusedAfterwards.unpacked(earlier.refusal)
     return Answer(msgspec.convert(earlier.receipt, Receipt), replayed=True)
 
 
@@ -343,61 +365,57 @@ def _entered(
     team: Team,
     principal: Principal,
     upload: Upload,
-    judged: _Judged,
+    stored: Stored,
+    judged: Judged | None,
     received_at: datetime,
     signer: Signer | None,
 ) -> Answer:
-    """Admit and count the file now that nobody else can, and write all of it."""
+    """Admit and count the file now that nobody else can, and write all that is known of it."""
     allowance = teams.allowance(session, competition, team.id, received_at)
     judged_at = competitions.judged_at(competition, received_at)
     late = schedule.admit(competitions.timetable(competition, allowance.deadline), judged_at)
     _refuse_over_quota(competition, allowance, received_at)
     day = limits.quota_day(received_at, competition.time_zone)
     admitted = Admitted(upload, received_at, day, allowance.used_today, late, principal.user_id)
-    entered = entries.enter(
-        session,
-        competition,
-        team,
-        admitted,
-        judged.scores,
-        judged.told.released,
-        judged.stored,
-        head=head,
-        actor=principal.username,
+    state = SCORED if judged else PENDING
+    vouched, linked = entries.accept(
+        session, competition, team, admitted, stored, head=head, actor=principal.username, state=state
     )
-    signed = receipts.sign(signer, competition, entered.vouched, entered.linked) if signer else None
-    receipt = _receipt(competition, admitted, judged.told, entered, allowance, signed)
-    receipts.keep(session, receipt.ref, msgspec.to_builtins(receipt))
+    signed = receipts.sign(signer, competition, vouched, linked) if signer else None
+    receipt = _receipt(competition, admitted, vouched, linked, allowance, signed)
+    if judged:
+        receipt = with_scores(session, competition, team, vouched, judged, receipt)
+    receipts.keep(session, receipt.ref, linked, msgspec.to_builtins(receipt))
     return Answer(receipt, replayed=False)
 
 
 def _receipt(
     competition: Competition,
     admitted: Admitted,
-    told: Told,
-    entered: Entered,
+    vouched: Vouched,
+    linked: Linked,
     before: limits.Allowance,
     signed: Signature | None,
 ) -> Receipt:
+    """Of a file that has no score yet."""
     return Receipt(
-        ref=entered.vouched.ref,
-        status="scored",
+        ref=vouched.ref,
+        status=PENDING,
         message=admitted.upload.message,
         file_name=admitted.upload.file_name,
         sha256=admitted.upload.sha256,
         submitted_at=admitted.submitted_at,
-        public_score=entered.shown,
-        significant=told.released.accepted if competition.release == LADDER else None,
+        public_score=None,
         selected=False,
         late=admitted.late,
         competition=competition.slug,
         metric=competition.metric,
         direction=metrics.metric(competition.metric).direction,
-        previous_best=entered.previous_best,
-        improved=entered.improved,
-        rank=entered.rank,
-        previous_rank=entered.previous_rank,
-        teams=entered.teams,
+        previous_best=None,
+        improved=False,
+        rank=None,
+        previous_rank=None,
+        teams=0,
         daily_limit=before.daily_limit,
         used_today=before.used_today + 1,
         left_today=before.left_today - 1,
@@ -406,8 +424,31 @@ def _receipt(
         resets_at=before.resets_at,
         resets_at_local=schedule.local(before.resets_at, before.time_zone),
         time_zone=competition.time_zone,
-        team_number=entered.vouched.team_id,
-        previous_link=entered.linked.previous,
-        link=entered.linked.link,
+        team_number=vouched.team_id,
+        previous_link=linked.previous,
+        link=linked.link,
         **vars(signed) if signed else {},
+    )
+
+
+def with_scores(
+    session: Session,
+    competition: Competition,
+    team: Team,
+    vouched: Vouched,
+    judged: Judged,
+    receipt: Receipt,
+) -> Receipt:
+    """Count the file's scores, and tell its team of them as it may know them."""
+    entered = entries.count(session, competition, team, vouched, judged.scores, judged.told.released, late=receipt.late)
+    return replace(
+        receipt,
+        status=SCORED,
+        public_score=entered.shown,
+        significant=judged.told.released.accepted if competition.release == LADDER else None,
+        previous_best=entered.previous_best,
+        improved=entered.improved,
+        rank=entered.rank,
+        previous_rank=entered.previous_rank,
+        teams=entered.teams,
     )

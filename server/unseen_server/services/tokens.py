@@ -116,10 +116,10 @@ def principal_of_token(db: Database, token: str, now: datetime) -> Principal:
         found = queries.signing_in.token_with_digest(session, digest_of(token))
         if found is None:
             raise NotSignedIn()
-        row, user = found
+        row, user, roles = found
         if row.revoked_at or user.disabled_at or (row.expires_at and row.expires_at <= now):
             raise NotSignedIn()
-        principal = principal_for(session, user, row)
+        principal = principal_for(session, user, row, roles)
     if row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION:
         with contextlib.suppress(Busy, StorageFull), db.write(patience=NOT_WORTH_WAITING) as session:
             session.get_one(Token, row.id).last_used_at = now

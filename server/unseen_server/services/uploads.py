@@ -88,6 +88,12 @@ def receive(db: Database, keys: KeyRing, *, token: str, size: int, read: Callabl
         ticket.content = content
 
 
+def need_ticket(db: Database, *, token: str, now: datetime) -> None:
+    """Raises NotFound where no file may be sent with it."""
+    with db.read() as session:
+        _unused_ticket(session, token, now)
+
+
 def hand_in(
     db: Database, *, token: str, slug: str | None, message: str, principal: Principal, now: datetime
 ) -> Arrived:

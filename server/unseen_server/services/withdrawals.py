@@ -12,6 +12,7 @@ from unseen_server.db import queries
 from unseen_server.db.models import Submission
 from unseen_server.db.session import Database
 from unseen_server.services import audit, competitions, entries, names, received, reveal
+from unseen_server.services.entries import SCORED
 from unseen_server.services.principals import Principal
 
 
@@ -20,6 +21,8 @@ def withdraw(db: Database, *, slug: str, ref: int, reason: str, principal: Princ
     reason = names.checked_reason(reason)
 
     def take_out(submission: Submission) -> None:
+        if submission.state != SCORED:
+            raise Conflict(reason=say("Submission {ref} has no score that could be withdrawn.", ref=ref))
         if submission.withdrawn_at is not None:
             raise Conflict(reason=say("Submission {ref} was withdrawn already.", ref=ref))
         submission.withdrawn_at, submission.withdrawn_by = now, principal.username

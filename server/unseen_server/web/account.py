@@ -13,9 +13,9 @@ from unseen_server.core.sentences import Sentence, say
 from unseen_server.services import accounts, browser_sessions, passwords, tokens
 from unseen_server.services.principals import Principal
 from unseen_server.web.addresses import here
-from unseen_server.web.context import SESSION_COOKIE, now, parts
+from unseen_server.web.context import SESSION_COOKIE, now, parts, session_secret
 from unseen_server.web.forms import notice, page_reply
-from unseen_server.web.signin import address, in_browser
+from unseen_server.web.signin import address, forget_cookie, in_browser
 
 blueprint = Blueprint("account", __name__)
 
@@ -46,7 +46,7 @@ def change_password() -> AnyResponse:
             person,
             old=request.form.get("old", ""),
             new=new_password(),
-            browser=request.cookies.get(SESSION_COOKIE, ""),
+            browser=session_secret() or "",
             address=address(),
             now=now(),
         )
@@ -70,7 +70,7 @@ def sign_out_everywhere() -> AnyResponse:
     browser_sessions.sign_out_everywhere(parts().db, in_browser(), now=now())
     notice(say("All your browsers are signed out, this one too."))
     response = redirect(url_for("pages.signin.login"), 303)
-    response.delete_cookie(SESSION_COOKIE, path="/")
+    forget_cookie(response, SESSION_COOKIE)
     return response
 
 

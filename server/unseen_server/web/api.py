@@ -19,10 +19,12 @@ from unseen_server.services import (
     bundles,
     competitions,
     copies,
+    correcting,
     device_logins,
     exports,
     extensions,
     finals,
+    jobs,
     launching,
     public_files,
     receipts,
@@ -39,7 +41,7 @@ from unseen_server.services.extensions import Wanted
 from unseen_server.services.submit import check, submit
 from unseen_server.web import addresses, boards, languages, openapi, reference, wire
 from unseen_server.web import meter as overfitting
-from unseen_server.web.context import csrf_token, now, parts, received_at, signed_in, visitor
+from unseen_server.web.context import asking, csrf_token, now, parts, received_at, signed_in, visitor
 from unseen_server.web.replies import bytes_reply, csv_reply, download_reply, file_reply, json_reply
 from unseen_server.web.sending import TABLES, make_room, sent_predictions, sent_table
 from unseen_server.web.signin import address
@@ -54,6 +56,7 @@ STARTERS = {
     "py": (starters.script, "text/x-python"),
 }
 
+RESPOND_ASYNC = "respond-async"
 EXTENSION_EXAMPLE = '{"username": "alice", "until": "2026-12-08 23:59", "reason": "ill for a week"}'
 
 
@@ -215,6 +218,10 @@ def new_submission(slug: str) -> Response:
     A file with a mistake in it is refused, every mistake is listed, and nothing is counted. With `check=true` a right
     one answers 200 and is not counted either. A repeated request with the same `Idempotency-Key` gets the first answer
     again with the header `Idempotent-Replayed: true`, also after the limit is reached or the deadline has passed.
+
+    A file of a very large test set may be accepted unread: 202, and `status` is “pending”. It counts from then on,
+    and by the time at which it came; `/api/submissions/{ref}/receipt` tells its score, or why it is refused, as soon
+    as a worker has read it.
     """
     person = signed_in()
     only_check = _word("check", "false", "true") == "true"
@@ -239,8 +246,10 @@ def new_submission(slug: str) -> Response:
         upload=upload,
         received_at=arrived,
         signer=parts().signer,
+        desk=parts().desk,
     )
-    response = json_reply(wire.NewSubmission(**vars(answer.receipt)), 201)
+    status = 202 if answer.receipt.status == "pending" else 201
+    response = json_reply(wire.NewSubmission(**vars(answer.receipt)), status)
     response.headers["Location"] = f"/api/submissions/{answer.receipt.ref}"
     if answer.replayed:
         response.headers["Idempotent-Replayed"] = "true"
@@ -332,7 +341,8 @@ def leaderboard(slug: str) -> Response:
     """Show the public leaderboard or, after the reveal, the private one.
 
     `behind_leader`, `tied_with_leader` and `rank_interval` say what the rows of the board can tell apart; they are
-    `null` where the teams are not compared.
+    `null` where the teams are not compared. What other teams submitted within the last second may be missing; what your
+    own did is there.
     """
     which, style = request.args.get("board", "public"), _word("format", "json", "csv")
     board = boards.board(slug, which, _limit(LISTED_AT_MOST))
@@ -388,21 +398,44 @@ def new_extension(slug: str) -> Response:
 def rescore_competition(slug: str) -> Response:
     """Correct the answers and score every submission again, or only say what that would change (staff).
 
-    Send the whole `solution.csv`, with the same ids. Nobody's submission is counted again.
+    Send the whole `solution.csv`, with the same ids. Nobody's submission is counted again. With `Prefer: respond-async`
+    the answer is 202 and a job, which a worker does; where no worker is, it is done at once.
     """
-    person = signed_in()
+    place = asking(slug)
     dry_run, quiet = (_word(name, "false", "true") == "true" for name in ("dry_run", "quiet"))
-    report = rescore.rescore(
-        parts().db,
-        parts().keys,
-        slug=slug,
-        content=_uploaded_bytes(),
-        principal=person,
-        now=now(),
-        dry_run=dry_run,
-        quiet=quiet,
-    )
-    return json_reply(report)
+    wanted = {**place, "content": _uploaded_bytes(), "dry_run": dry_run, "quiet": quiet}
+    if not (_prefers(RESPOND_ASYNC) and parts().delivery.is_staffed()):
+        return json_reply(rescore.rescore(parts().db, parts().keys, **wanted))
+    ref = correcting.hand_in(parts().db, parts().delivery, parts().keys, **wanted)
+    response = json_reply(jobs.shown(parts().db, ref=ref, principal=place["principal"], now=now()), 202)
+    response.headers["Location"] = f"/api/jobs/{ref}"
+    response.headers["Preference-Applied"] = RESPOND_ASYNC
+    return response
+
+
+@blueprint.get("/competitions/<slug>/jobs")
+def job_list(slug: str) -> Response:
+    """List the long work of a competition, the newest first (staff).
+
+    Every `result` here is `null`; it comes with the job itself.
+    """
+    return json_reply(wire.Jobs(jobs.listed(parts().db, **asking(slug))))
+
+
+@blueprint.get("/jobs/<int(max=2147483647):ref>")
+def job(ref: int) -> Response:
+    """Say how far long work is, and in the end what came of it (staff)."""
+    return json_reply(jobs.shown(parts().db, ref=ref, principal=signed_in(), now=now()))
+
+
+@blueprint.get("/jobs/<int(max=2147483647):ref>/file")
+def job_file(ref: int) -> Response:
+    """Download the file that a job made (staff).
+
+    It is kept for a day.
+    """
+    name, content = jobs.file(parts().db, ref=ref, principal=signed_in())
+    return download_reply(content, "application/octet-stream", name)
 
 
 @blueprint.post("/courses/<slug>/roster")
@@ -452,6 +485,12 @@ def grades(slug: str) -> Response:
         parts().db, slug=slug, style=style, principal=person, now=now(), tell=languages.tell
     )
     return csv_reply(exported.content, exported.file_name)
+
+
+def _prefers(wanted: str) -> bool:
+    """Whether the request has this preference (RFC 7240)."""
+    preferences = request.headers.get("Prefer", "").split(",")
+    return wanted in [one.partition(";")[0].strip().lower() for one in preferences]
 
 
 def _limit(default: int) -> int:

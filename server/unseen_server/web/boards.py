@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from itertools import chain
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from flask import Response, current_app, get_flashed_messages, make_response, render_template, request, url_for
@@ -18,16 +17,20 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.digests import stamp_of
 from unseen_server.core.schedule import Phase
-from unseen_server.services import competitions, standings
+from unseen_server.db.session import Database
+from unseen_server.services import boards, competitions, standings
+from unseen_server.services.boards import Moment, Pace, State
 from unseen_server.services.competitions import Shown
 from unseen_server.services.kept import Shared
 from unseen_server.services.principals import SERVER
-from unseen_server.services.standings import Board, Entry, Order, Place, Progress, Stamp
+from unseen_server.services.standings import Board, Order, Place, Progress
 from unseen_server.services.submit import Receipt
-from unseen_server.web import charts, languages, present
+from unseen_server.web import board_rows, charts, languages, present
+from unseen_server.web.board_rows import Filled, Rows
 from unseen_server.web.context import Parts, csrf_token, now, parts, visitor
 
 R = TypeVar("R", bound=AnyResponse)
+D = TypeVar("D", "Drawn", "Listed")
 Orders = Shared[Hashable, Order]
 
 REFRESH_SECONDS = {"open": 15, "closed": 30}
@@ -76,31 +79,6 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What a board looks like at this minute, as its rows say “3 min ago”."""
-
-    stamp: Stamp
-    minute: int
-
-    @property
-    def rest(self) -> Hashable:
-        """All but what submissions change."""
-        return self.stamp.phase, self.stamp.version, self.minute
-
-
-@dataclass(frozen=True)
-class Filled:
-    """Places with their entries by team; `rest` is the moment's that they were read in."""
-
-    rest: Hashable
-    places: Mapping[int, Place]
-    entries: Mapping[int, Entry | None]
-
-    def has(self, place: Place) -> bool:
-        return self.places.get(place.team_id) == place
-
-
-@dataclass(frozen=True)
 class Listed:
     """The first rows of a board for programs."""
 
@@ -110,29 +88,17 @@ class Listed:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A page of a board for everybody: its rows (HTML) by team, best first, and what else the template needs.
-
-    `look` is what every row is drawn with, `values` are for the rest of the page.
-    """
+    """A page of a board for everybody: its rows, and what else its template needs."""
 
     order: Order
-    filled: Filled
-    rows: Mapping[int, str]
-    look: Mapping[str, Any]
+    rows: Rows
     values: Mapping[str, Any]
     leaders: Progress | None
 
-    def with_own(self, team: int | None) -> str:
-        """All rows, the one of one's own team marked."""
-        rows = dict(self.rows)
-        if team is not None and team in rows:
-            rows |= _rows([self.filled.places[team]], self.filled.entries, self.look, mine=True)
-        return "".join(rows.values())
-
-    def row(self, place: Place, entry: Entry | None, look: Mapping[str, Any]) -> str | None:
-        """The row of this team, if it was drawn of just this."""
-        same = self.filled.has(place) and self.filled.entries[place.team_id] == entry and self.look == look
-        return self.rows[place.team_id] if same else None
+    @cached_property
+    def digest(self) -> str:
+        """Another one for every other content."""
+        return stamp_of(f"{self.rows.joined}{self.values!r}{self.leaders!r}")
 
 
 @dataclass(frozen=True)
@@ -146,66 +112,73 @@ class Own:
 
 @dataclass(frozen=True)
 class Page:
-    """A page as one person sees it: what is around the rows, drawn of `seen`, and the rows.
-
-    One that waits for comparisons does not last.
-    """
+    """A page as one person sees it: everybody's rows, their own in its place, and what is around, drawn of `seen`."""
 
     seen: tuple[object, ...]
     around: Sequence[str]
-    rows: str
-    lasts: bool
+    rows: Rows
+    own_row: Mapping[int, str]
 
     @property
     def html(self) -> str:
-        return self.rows.join(self.around)
+        return self.rows.joined_with(self.own_row).join(self.around)
+
+    @cached_property
+    def tag(self) -> str:
+        """Of its bytes alone, so that whichever process drew them, what differs has another one."""
+        return stamp_of(self.html)
 
 
 class _Keeping:
-    """What is kept of boards, each kind with the stamp of the board it was made of."""
+    """What is kept of boards, each kind with the moment it was made of, a person's page with what it was drawn of."""
 
-    def __init__(self) -> None:
-        self.pages: Shared[Hashable, Page] = Shared(64, PATIENCE)
+    def __init__(self, db: Database) -> None:
+        self.pace = Pace(db)
+        self.pages: Shared[Hashable, Page] = Shared(256, PATIENCE)
         self.tables: Shared[Hashable, Drawn] = Shared(32, PATIENCE)
         self.lists: Shared[Hashable, Listed] = Shared(8, PATIENCE)
         self.orders: Orders = Shared(8, PATIENCE)
         self.names: Shared[str, Mapping[int, str]] = Shared(4, PATIENCE)
-        self.seen_by_visitors: Shared[str, Shown] = Shared(8, PATIENCE)
+        self.seen_by_all: Shared[str, Shown] = Shared(8, PATIENCE)
         self.leaders: Shared[str, Progress] = Shared(8, PATIENCE)
 
 
 def register(app: App) -> None:
-    app.extensions["unseen_boards"] = _Keeping()
+    app.extensions["unseen_boards"] = _Keeping(app.extensions["unseen"].db)
 
 
 def page(slug: str) -> Response:
     """The page, 304 where the browser has it already. Visibility is checked before anything kept is given out."""
-    person, asked, moment = visitor(), Asked.by_request(), _moment(slug)
+    person, asked, code = visitor(), Asked.by_request(), languages.current().code
+    state = _state(slug)
+    moment, drawn = _fresh(slug, state, lambda moment: _table(slug, moment, asked))
+    own = _own(drawn.order, state.own.team_id if state.own and not asked.projected else None)
     # the form token and the notices are part of it, because the page holds them
     whose = (person.user_id if person else None, csrf_token(), *get_flashed_messages())
-    kind = (slug, languages.current().code, asked, whose)
-    tag = stamp_of(repr((moment, kind)))
-    if request.if_none_match.contains_weak(tag):
-        response = Response(status=304)
-    else:
-        found = _kept().pages.of(
-            kind, moment, lambda before: _page(slug, moment, asked, before), lambda page: page.lasts
-        )
-        response = make_response(found.html)
-    response.set_etag(tag)
+    found = _kept().pages.of(
+        (slug, code, asked, whose),
+        (moment.rest, drawn.digest, state.own, own),
+        lambda before: _page(slug, moment, asked, drawn, own, before),
+        lambda _: drawn.order.whole,
+    )
+    known = request.if_none_match.contains_weak(found.tag)
+    response = Response(status=304) if known else make_response(found.html)
+    response.set_etag(found.tag)
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 
 def board(slug: str, which: str, limit: int) -> Board:
     """The same for programs: the first rows of a board as it is now."""
-    moment = _moment(slug)
 
-    def listed(before: Listed | None) -> Listed:
-        order = _order(slug, moment, which)
-        return Listed(order, _filled(slug, moment, order.places[:limit], before.filled if before else None))
+    def listed(moment: Moment) -> Listed:
+        def made(before: Listed | None) -> Listed:
+            order = _order(slug, moment, which)
+            return Listed(order, _filled(slug, moment, order.places[:limit], before.filled if before else None))
 
-    found = _kept().lists.of((slug, which, limit), moment, listed, lambda listed: listed.order.whole)
+        return _kept().lists.of((slug, which, limit), moment, made, lambda listed: listed.order.whole)
+
+    _, found = _fresh(slug, _state(slug), listed)
     entries = [entry for entry in found.filled.entries.values() if entry]
     return Board(slug, which, now(), found.order.direction, found.order.note, entries)
 
@@ -213,44 +186,49 @@ def board(slug: str, which: str, limit: int) -> Board:
 def followed(reply: R, receipt: Receipt) -> R:
     """The reply to a submission, after which the board is compared anew, so that who looks next need not wait."""
     if receipt.improved:
-        reply.call_on_close(partial(_follow, parts(), _kept().orders, receipt.competition, now()))
+        reply.call_on_close(partial(_follow, parts(), _kept(), receipt.competition, now()))
     return reply
 
 
-def _follow(connected: Parts, orders: Orders, slug: str, at: datetime) -> None:
+def _follow(connected: Parts, kept: _Keeping, slug: str, at: datetime) -> None:
     place: dict[str, Any] = {"slug": slug, "principal": SERVER, "now": at}
 
     def order(_: Order | None) -> Order:
         return standings.order(connected.db, connected.comparisons, which="public", **place)
 
     try:
-        orders.unless_busy((slug, "public"), _at(standings.stamp(connected.db, **place), at), order, _is_whole)
+        moment = kept.pace.of(boards.state(connected.db, **place), at)
+        kept.orders.unless_busy((slug, "public"), moment, order, _is_whole)
     except Exception:
         log.exception("the public board of %s could not be compared anew", slug)
 
 
-def _moment(slug: str) -> Moment:
-    """Another one for every board that looks otherwise. Whoever may not see it is refused."""
-    return _at(standings.stamp(parts().db, slug=slug, principal=visitor(), now=now()), now())
+def _state(slug: str) -> State:
+    """What the board looks like now. Whoever may not see it is refused."""
+    return boards.state(parts().db, slug=slug, principal=visitor(), now=now())
 
 
-def _at(stamp: Stamp, at: datetime) -> Moment:
-    return Moment(stamp, int(at.timestamp() // 60))
+def _fresh(slug: str, state: State, draw: Callable[[Moment], D]) -> tuple[Moment, D]:
+    """What is drawn of the moment that everybody is shown, or of this one where one's own team has gone on since."""
+    pace = _kept().pace
+    moment = pace.of(state, now())
+    drawn = draw(moment)
+    if not drawn.order.is_fresh_for(state.own):
+        moment = pace.settle(state, now())
+        drawn = draw(moment)
+    return moment, drawn
 
 
 def _is_whole(order: Order) -> bool:
     return order.whole
 
 
-def _page(slug: str, moment: Moment, asked: Asked, before: Page | None) -> Page:
-    drawn = _table(slug, moment, asked)
+def _page(slug: str, moment: Moment, asked: Asked, drawn: Drawn, own: Own | None, before: Page | None) -> Page:
     shown = _shown(slug, moment, drawn.order)
-    own = None if asked.projected else _own(slug, drawn.order)
     progress = _progress(slug, drawn, own)
     seen = (moment.rest, shown, drawn.values, own, progress)
-    around = before.around if before and before.seen == seen else None
-    around = around or _around(drawn, shown, asked, own, progress)
-    return Page(seen, around, drawn.with_own(own.team if own else None), drawn.order.whole)
+    around = before.around if before and before.seen == seen else _around(drawn, shown, asked, own, progress)
+    return Page(seen, around, drawn.rows, drawn.rows.own(own.team if own else None))
 
 
 def _around(
@@ -272,12 +250,14 @@ def _around(
 
 
 def _shown(slug: str, moment: Moment, order: Order) -> Shown:
-    """The competition, which says how many teams there are; for visitors it is kept."""
-    place: dict[str, Any] = {"slug": slug, "principal": visitor(), "now": now()}
-    if visitor():
-        return competitions.shown(parts().db, **place)
+    """The competition, which says how many teams there are; for everybody it is kept."""
+    person = visitor()
+    place: dict[str, Any] = {"slug": slug, "now": now()}
+    if not moment.stamp.is_for_all:
+        return competitions.shown(parts().db, principal=person, **place)
     seen = (moment.rest, order.board, order.ranked)
-    return _kept().seen_by_visitors.of(slug, seen, lambda _: competitions.shown(parts().db, **place))
+    shown = _kept().seen_by_all.of(slug, seen, lambda _: competitions.shown(parts().db, principal=None, **place))
+    return competitions.seen_by(parts().db, shown, person, now()) if person else shown
 
 
 def _table(slug: str, moment: Moment, asked: Asked) -> Drawn:
@@ -288,8 +268,7 @@ def _table(slug: str, moment: Moment, asked: Asked) -> Drawn:
     )
 
 
-def _own(slug: str, order: Order) -> Own | None:
-    team = standings.own_team(parts().db, slug=slug, principal=visitor(), now=now())
+def _own(order: Order, team: int | None) -> Own | None:
     if team is None or team not in order.positions:
         return None
     position = order.positions[team]
@@ -303,8 +282,8 @@ def _draw(slug: str, moment: Moment, which: str, asked: Asked, before: Drawn | N
     pages = max(1, -(-len(places) // asked.rows))
     number = 1 if asked.projected else min(asked.page, pages)
     on_page = places[(number - 1) * asked.rows : number * asked.rows]
-    filled = _filled(slug, moment, on_page, before.filled if before else None)
-    look = _look(shown, moment, order, on_page)
+    filled = _filled(slug, moment, on_page, before.rows.filled if before else None)
+    look = board_rows.look(shown, moment, order, on_page)
     values = {
         **look,
         "ranked": order.ranked,
@@ -314,16 +293,8 @@ def _draw(slug: str, moment: Moment, which: str, asked: Asked, before: Drawn | N
         "pages": pages,
         "compared_rows": shown.test_rows - shown.public_rows if which == "private" else shown.public_rows,
     }
-    return Drawn(
-        order=order,
-        filled=filled,
-        rows=_rows(
-            on_page, filled.entries, look, mine=False, before=before if before and before.look == look else None
-        ),
-        look=look,
-        values=values,
-        leaders=None if asked.search or asked.projected or number > 1 else _leaders(slug, moment),
-    )
+    leaders = None if asked.search or asked.projected or number > 1 else _leaders(slug, moment)
+    return Drawn(order, board_rows.rows(filled, look, before.rows if before else None), values, leaders)
 
 
 def _filled(slug: str, moment: Moment, places: Sequence[Place], before: Filled | None) -> Filled:
@@ -339,37 +310,6 @@ def _filled(slug: str, moment: Moment, places: Sequence[Place], before: Filled |
     )
 
 
-def _look(shown: Shown, moment: Moment, order: Order, on_page: Sequence[Place]) -> dict[str, Any]:
-    """What every row is drawn with, with the minute, as each says how long ago it was."""
-    exact = order.board == "private" or shown.release == "full"
-    scale = charts.Scale.of([place.score for place in order.places], order.direction)
-    return {
-        "board": order.board,
-        "rest": moment.rest,
-        "time_zone": shown.time_zone,
-        "exact": exact,
-        "places": present.decimals(place.score for place in on_page),
-        "public_places": present.decimals(place.public_score for place in on_page),
-        **_compared(order, on_page, exact=exact),
-        "scale": scale,
-        "guides": charts.guides(scale, [place.score for place in order.places if place.rank is None]),
-    }
-
-
-def _compared(order: Order, on_page: Sequence[Place], *, exact: bool) -> dict[str, Any]:
-    """What a board says of ties and distances: of all its rows, so that each of its pages has the same columns."""
-    first = next((place for place in order.places if place.rank == 1), None)
-    said = first.compared if first else None
-    behind = [place.compared.behind for place in on_page if place.compared and place.compared.behind]
-    return {
-        "tied": order.note is not None,
-        "compared": said is not None and said.behind is not None,
-        "with_ranks": said is not None and said.ranks is not None,
-        "lead": first.score if first else None,
-        "behind_places": present.decimals_of_intervals(behind) if exact else present.decimals(chain(*behind)),
-    }
-
-
 def _order(slug: str, moment: Moment, which: str) -> Order:
     place: dict[str, Any] = {"slug": slug, "which": which, "principal": visitor(), "now": now()}
     return _kept().orders.of(
@@ -381,38 +321,6 @@ def _matching(slug: str, moment: Moment, order: Order, text: str) -> Sequence[Pl
     place: dict[str, Any] = {"slug": slug, "principal": visitor(), "now": now()}
     known = _kept().names.of(slug, moment, lambda _: standings.names_by_team(parts().db, **place))
     return standings.matching(order, known, text)
-
-
-# rows
-
-
-def _rows(
-    places: Sequence[Place],
-    entries: Mapping[int, Entry | None],
-    look: Mapping[str, Any],
-    *,
-    mine: bool,
-    before: Drawn | None = None,
-) -> dict[int, str]:
-    """Each row's HTML by team, as it was `before` where nothing of it has changed.
-
-    What cannot be drawn says so in its own place and leaves the others alone.
-    """
-    template: Any = current_app.jinja_env.get_template("board_rows.html").make_module({**look, "now": now()})
-    with languages.speaking(languages.current().code):  # known once for all of them
-        return {
-            place.team_id: (before and before.row(place, entry, look)) or _row(template, place, entry, mine)
-            for place, entry in ((place, entries[place.team_id]) for place in places)
-        }
-
-
-def _row(template: Any, place: Place, entry: Entry | None, mine: bool) -> str:
-    try:
-        if entry is not None:
-            return str(template.row(place, entry, mine))
-    except Exception:
-        log.exception("the row of team %s on the board cannot be drawn", place.team_id)
-    return str(template.broken(place, mine))
 
 
 # progress
@@ -433,8 +341,7 @@ def _progress(slug: str, drawn: Drawn, own: Own | None) -> dict[str, Any] | None
         return None
     lines = drawn.leaders.lines
     if own and own.team not in {line.team_id for line in lines}:
-        mine = standings.progress(parts().db, slug=slug, teams=[own.team], principal=visitor(), now=now())
-        lines = [*lines, *mine.lines]
+        lines = [*lines, *standings.way(parts().db, slug=slug, team=own.team, principal=visitor(), now=now())]
     progress = replace(drawn.leaders, lines=lines)
     drawing = charts.drawing(progress)
     scores = [score for line in lines for _, score in line.steps]

@@ -37,8 +37,12 @@ STATUS: dict[type[Refusal], int] = {
     errors.Busy: 503,
     errors.StorageFull: 507,
 }
-# What a server refuses for want of room, before all of a request has come.
-WITHOUT_ROOM: dict[int, type[Refusal]] = {503: errors.Busy, 507: errors.StorageFull}
+# What is refused before all of a request has come.
+ON_ARRIVAL: dict[int, type[Refusal]] = {
+    401: errors.NotSignedIn,
+    503: errors.Busy,
+    507: errors.StorageFull,
+}
 BUSY_RETRY_SECONDS = 2
 # What Kaggle's clients tell of with their own words beside ours, which mislead; after 400 they print ours alone.
 SAID_PLAINLY = frozenset({409, 413, 415, 422, 429})
@@ -62,8 +66,8 @@ def register(app: Flask) -> None:
 def _refuse_as_on_arrival() -> None:
     """A request that came too slowly, too large or in no known form: nothing but the reason is asked of us."""
     status = request.environ.get(REFUSED_ON_ARRIVAL)
-    if status in WITHOUT_ROOM:
-        raise WITHOUT_ROOM[status]()
+    if status in ON_ARRIVAL:
+        raise ON_ARRIVAL[status]()
     if status:
         abort(status)
 
@@ -154,6 +158,7 @@ _DETAILS = {
     405: N_("{method} is not possible at this address."),
     408: N_("The request came too slowly and nothing was counted. Send it again, if you can over a better connection."),
     414: N_("This address is too long."),
+    431: N_("The lines before this request's content are too long. Delete the cookies of this site and try again."),
     416: N_("The file has no such part. Download it from its beginning."),
 }
 _TITLES = {

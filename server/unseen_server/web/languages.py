@@ -21,6 +21,7 @@ from flask import g, has_request_context, request
 from unseen_server.core import limits, schedule
 from unseen_server.core.errors import Problem, Refusal
 from unseen_server.core.sentences import N_, Either, Places, Sentence
+from unseen_server.web.context import cookie_name
 
 COOKIE = "unseen_language"
 CATALOGUES = Path(__file__).parent / "translations"
@@ -100,7 +101,7 @@ def speaking(code: str) -> Iterator[None]:
 def _asked_for() -> Language:
     """What the person chose, else what this browser chose, else what it asks for."""
     visitor = g.get("visitor")
-    chosen = (visitor.language if visitor else None) or request.cookies.get(COOKIE, "")
+    chosen = (visitor.language if visitor else None) or request.cookies.get(cookie_name(COOKIE), "")
     if chosen in LANGUAGES:
         return LANGUAGES[chosen]
     for wanted, quality in request.accept_languages:  # the best first

@@ -29,6 +29,7 @@ from unseen_server.services.copies import Copies
 from unseen_server.services.extensions import Granted
 from unseen_server.services.finals import Final
 from unseen_server.services.grades import Gradebook
+from unseen_server.services.jobs import JobShown
 from unseen_server.services.meter import Meter
 from unseen_server.services.receipts import ChainPart
 from unseen_server.services.rescore import Rescored
@@ -62,7 +63,12 @@ PERSON: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
 VISITOR = [{}, *PERSON]
 SECURITY_SCHEMES = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "unseen_..."},
-    "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": SESSION_COOKIE,
+        "description": f"A browser's; over https its name is `__Host-{SESSION_COOKIE}`.",
+    },
     "form": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token", "description": "`csrf_token` of /api/whoami."},
 }
 
@@ -76,13 +82,19 @@ TAGS: Mapping[str, str] = {
     "staff": "For the staff of a course, with a token that may do all that staff may.",
 }
 
-# What the variable parts of addresses are; `{slug}` of a course is described apart.
+# What the variable parts of addresses are; those after these words are described apart.
+APART: Mapping[str, str] = {"courses": "course", "jobs": "job"}
 SLUG_SCHEMA = {"type": "string", "pattern": f"^{names.SLUG.pattern}$"}
 IN_PATH: Mapping[str, dict[str, Any]] = {
     "slug": {"description": "The competition, as in its address.", "schema": SLUG_SCHEMA, "example": "lecture"},
     "course": {"description": "The course, as in its address.", "schema": SLUG_SCHEMA, "example": "ml"},
     "ref": {
         "description": "The number of a submission, as its receipt tells it.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": wire.LARGEST_NUMBER},
+        "example": 1,
+    },
+    "job": {
+        "description": "The number of a job, as the answer that handed it in tells it.",
         "schema": {"type": "integer", "minimum": 0, "maximum": wire.LARGEST_NUMBER},
         "example": 1,
     },
@@ -102,6 +114,7 @@ FILE_NAMES: Mapping[type, str] = {
 
 RESPONSE_HEADERS: Mapping[int, Sequence[str]] = {
     201: ("Location", "Idempotent-Replayed"),
+    202: ("Location", "Idempotent-Replayed", "Preference-Applied"),
     401: ("WWW-Authenticate",),
     429: ("Retry-After",),
     503: ("Retry-After",),
@@ -189,7 +202,7 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "new_submission": Operation(
         "submissions",
-        {200: _json(wire.Valid), 201: _json(wire.NewSubmission)},
+        {200: _json(wire.Valid), 201: _json(wire.NewSubmission), 202: _json(wire.NewSubmission)},
         SUBMITTING,
         query=wire.Check,
         headers=wire.Retry,
@@ -200,7 +213,7 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "submission": Operation("submissions", {200: _json(OwnSubmission)}),
     "submission_file": Operation("submissions", {200: BYTES}),
-    "submission_receipt": Operation("proofs", {200: _json(Receipt)}),
+    "submission_receipt": Operation("proofs", {200: _json(Receipt)}, (errors.RefusedAfterwards,)),
     "receipt_keys": Operation("proofs", {200: _json(wire.ReceiptKeys)}, security=VISITOR),
     "chain": Operation("proofs", {200: _json(ChainPart)}, (errors.BadRequest, errors.NotEnrolled), query=wire.Links),
     "opened_key": Operation(
@@ -234,11 +247,15 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "rescore_competition": Operation(
         "staff",
-        {200: _json(Rescored)},
+        {200: _json(Rescored), 202: _json(JobShown)},
         (errors.BadRequest, errors.BadSolution, errors.Conflict, *STAFF),
         query=wire.Correction,
+        headers=wire.Preferring,
         body={"text/csv": None, "multipart/form-data": wire.SolutionForm},
     ),
+    "job_list": Operation("staff", {200: _json(wire.Jobs)}, STAFF),
+    "job": Operation("staff", {200: _json(JobShown)}),
+    "job_file": Operation("staff", {200: BYTES}, STAFF),
     "import_roster": Operation(
         "staff",
         {200: _json(Report)},
@@ -318,11 +335,10 @@ def _with_form(scheme: dict[str, list[str]], safe: bool) -> dict[str, list[str]]
 
 
 def _in_path(rule: Rule) -> list[dict[str, Any]]:
-    """What a variable part means; a slug after /courses/ is a course's."""
+    """What a variable part means."""
     variables = re.findall(r"/(\w+)/<(?:\w+(?:\([^)]*\))?:)?(\w+)>", rule.rule)
     return [
-        {"name": name, "in": "path", "required": True, **IN_PATH["course" if before == "courses" else name]}
-        for before, name in variables
+        {"name": name, "in": "path", "required": True, **IN_PATH[APART.get(before, name)]} for before, name in variables
     ]
 
 

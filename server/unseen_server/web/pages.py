@@ -21,6 +21,7 @@ from unseen_server.core.errors import (
     NotFound,
     NotSignedIn,
     Refusal,
+    RefusedAfterwards,
     UnsupportedFile,
 )
 from unseen_server.core.schedule import Phase
@@ -197,7 +198,9 @@ def submit_file(slug: str) -> AnyResponse:
         if only_check:
             rows = check(parts().db, parts().keys, upload=upload, **sent)
             return _submit_form(slug, rows=rows, message=upload.message)
-        receipt = submit(parts().db, parts().keys, upload=upload, signer=parts().signer, **sent).receipt
+        receipt = submit(
+            parts().db, parts().keys, upload=upload, signer=parts().signer, desk=parts().desk, **sent
+        ).receipt
     except MENDABLE as refusal:
         return _submit_form(slug, refusal, request.form.get("message", ""))
     return boards.followed(redirect(url_for("pages.submission", slug=slug, ref=receipt.ref), 303), receipt)
@@ -235,12 +238,18 @@ def _submit_form(slug: str, refusal: Refusal | None = None, message: str = "", r
 def submission(slug: str, ref: int) -> str:
     """The receipt of one of the team's submissions, as often as it is asked for."""
     person, shown = signed_in(), _shown(slug)
-    receipt = own.own_receipt(parts().db, ref=ref, principal=person)
+    current = own.own_submission(parts().db, ref=ref, principal=person)
+    try:
+        receipt = own.own_receipt(parts().db, ref=ref, principal=person)
+    except RefusedAfterwards as refusal:
+        kinds = problems.by_kind(refusal)
+        return render_template("unscored.html", c=shown, submission=current, refusal=refusal, kinds=kinds)
     if receipt.competition != slug:
         raise NotFound(
             what=say("submission {ref} of yours", ref=ref), advice=say("“My submissions” lists those you have.")
         )
-    current = own.own_submission(parts().db, ref=ref, principal=person)
+    if current.status == "pending":
+        return render_template("unscored.html", c=shown, submission=current)
     return render_template("receipt.html", c=shown, receipt=receipt, submission=current)
 
 

@@ -37,7 +37,7 @@ def json_reply(value: Any, status: int = 200) -> Response:
     return response
 
 
-def csv_reply(content: str, file_name: str) -> Response:
+def csv_reply(content: str | Iterable[str], file_name: str) -> Response:
     """A table to keep."""
     return download_reply(content, "text/csv", file_name)
 
@@ -46,7 +46,7 @@ def zip_reply(content: bytes | Iterable[bytes], file_name: str) -> Response:
     return download_reply(content, "application/zip", file_name)
 
 
-def download_reply(content: str | bytes | Iterable[bytes], mimetype: str, file_name: str) -> Response:
+def download_reply(content: str | bytes | Iterable[str] | Iterable[bytes], mimetype: str, file_name: str) -> Response:
     """Something of ours with a name of ours: downloaded, never shown by the browser."""
     response = Response(content, mimetype=mimetype)
     response.headers.set("Content-Disposition", "attachment", filename=file_name)

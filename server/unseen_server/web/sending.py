@@ -6,15 +6,16 @@ import io
 from contextlib import closing
 from dataclasses import dataclass
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 from werkzeug.datastructures import FileStorage
 
 from unseen_server.core.containers import is_packed
 from unseen_server.services import uploads
-from unseen_server.web.context import asking, parts
+from unseen_server.web.context import ASKED_ON_ARRIVAL, asking, need_somebody, now, parts
 
 # How many times the bytes that are held of a file its reading takes at most, those bytes counted.
 PREDICTIONS = 2  # the file as it came and the CSV in it, which is as much again where it is not packed
+BY_TICKET = "kaggle.transfers.upload"  # where a file comes with no other credential than its address
 TABLES = 30  # the staff's, whose cells become texts; a zip of theirs holds two to three times its own size
 
 
@@ -27,7 +28,19 @@ class SentFile:
 
 
 def register(app: Flask) -> None:
+    app.before_request(_say_whether_it_may_come)
     app.teardown_request(_leave_room)
+
+
+def _say_whether_it_may_come() -> Response | None:
+    """A large body takes room on the disk as it comes, and that is for nobody whom we do not know."""
+    if ASKED_ON_ARRIVAL not in request.environ:
+        return None
+    if request.endpoint == BY_TICKET and request.view_args:
+        uploads.need_ticket(parts().db, token=request.view_args["token"], now=now())
+    else:
+        need_somebody()
+    return Response(status=204)
 
 
 def sent_predictions(slug: str) -> SentFile | None:

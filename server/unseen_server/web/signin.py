@@ -14,8 +14,17 @@ from unseen_server.core.sentences import say
 from unseen_server.services import accounts, browser_sessions, names, passwords
 from unseen_server.services.browser_sessions import SignedIn
 from unseen_server.services.principals import Principal
-from unseen_server.web import languages
-from unseen_server.web.context import SESSION_COOKIE, now, parts, signed_in, visitor
+from unseen_server.web import known_browsers, languages
+from unseen_server.web.context import (
+    SESSION_COOKIE,
+    cookie_name,
+    is_encrypted,
+    now,
+    parts,
+    session_secret,
+    signed_in,
+    visitor,
+)
 from unseen_server.web.forms import page_reply
 
 blueprint = Blueprint("signin", __name__)
@@ -36,7 +45,9 @@ def sign_in() -> AnyResponse:
     name, after = names.without_controls(request.form.get("name", "")), local_path(request.form.get("next"))
     password = request.form.get("password", "")
     try:
-        started = passwords.sign_in(parts().db, name=name, password=password, address=address(), now=now())
+        started = passwords.sign_in(
+            parts().db, name=name, password=password, address=address(), now=now(), browser=known_browsers.shown()
+        )
     except (WrongPassword, TooManyAttempts) as refusal:
         return _page(after, name[:254], refusal)
     return let_in(started, after)
@@ -47,7 +58,7 @@ def logout() -> AnyResponse:
     signed_in()
     _end_session()
     response = redirect(url_for("pages.competition_list"), 303)
-    response.delete_cookie(SESSION_COOKIE, path="/")
+    forget_cookie(response, SESSION_COOKIE)
     return response
 
 
@@ -132,16 +143,28 @@ def let_in(started: SignedIn, after: str) -> AnyResponse:
     _end_session()
     response = redirect(after, 303)
     _set_cookie(response, SESSION_COOKIE, started.secret, started.expires_at - now())
+    _set_cookie(response, known_browsers.COOKIE, known_browsers.made_for(started.user_id), known_browsers.LASTS)
     return response
 
 
 def _set_cookie(response: AnyResponse, name: str, value: str, lasts: timedelta) -> None:
     """For this server's pages alone: no script, no other site and, where it can be encrypted, no listener gets it."""
-    encrypted = request.is_secure or (parts().config.public_url or "").startswith("https:")
-    response.set_cookie(name, value, max_age=lasts, secure=encrypted, httponly=True, samesite="Lax", path="/")
+    response.set_cookie(
+        cookie_name(name),
+        value,
+        max_age=lasts,
+        secure=request.is_secure or is_encrypted(),
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+
+
+def forget_cookie(response: AnyResponse, name: str) -> None:
+    response.delete_cookie(cookie_name(name), path="/", secure=is_encrypted(), httponly=True, samesite="Lax")
 
 
 def _end_session() -> None:
-    secret = request.cookies.get(SESSION_COOKIE)
+    secret = session_secret()
     if secret:
         browser_sessions.sign_out(parts().db, secret)

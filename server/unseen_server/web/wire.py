@@ -12,6 +12,7 @@ from unseen_server.services.accounts import OwnCourse
 from unseen_server.services.audits import Deed
 from unseen_server.services.competitions import Listed
 from unseen_server.services.extensions import MOST_EXTRA
+from unseen_server.services.jobs import JobShown
 from unseen_server.services.public_files import ListedFile
 from unseen_server.services.receipts import PublishedKey
 from unseen_server.services.submissions import OwnSubmission
@@ -118,6 +119,11 @@ class Audit:
     entries: list[Deed]
 
 
+@dataclass(frozen=True)
+class Jobs:
+    jobs: list[JobShown]
+
+
 # what is asked
 
 
@@ -202,6 +208,20 @@ class Import(Struct):
 class Correction(Struct):
     dry_run: Annotated[bool, Meta(description="Only say what would change.")] = False
     quiet: Annotated[bool, Meta(description="Announce nothing to the students.")] = False
+
+
+class Preferring(Struct):
+    prefer: (
+        Annotated[
+            str,
+            Meta(
+                description="`respond-async` (RFC 7240): answer 202 with a job, where a worker is there to do it.",
+                pattern=PRINTABLE_ASCII,
+                examples=["respond-async"],
+            ),
+        ]
+        | UnsetType
+    ) = field(default=UNSET, name="Prefer")
 
 
 class SolutionForm(Struct):

@@ -6,6 +6,7 @@ chains        the chained receipts of a competition, and the keys that receipts 
 competitions  competitions with their keys, pages, files, baselines and announcements
 courses       courses, by what they are called by
 extensions    what was granted to one student
+jobs          long work, and who does it
 people        who there is: people, their roles in courses, and what they uploaded but did not confirm
 received      submissions as the staff see them: found, filtered, counted
 signing_in    how people get in: sessions, tokens, links, devices, single sign-on, failed attempts
@@ -21,6 +22,7 @@ from unseen_server.db.queries import (
     competitions,
     courses,
     extensions,
+    jobs,
     people,
     received,
     signing_in,
@@ -36,6 +38,7 @@ __all__ = [
     "competitions",
     "courses",
     "extensions",
+    "jobs",
     "people",
     "received",
     "signing_in",

@@ -29,14 +29,18 @@ def audit_entries(
     course_id: int | None = None,
     competition_id: int | None = None,
     text: str = "",
+    before: int | None = None,
     offset: int = 0,
     limit: int | None = None,
 ) -> Sequence[Row[AuditEntry, str | None]]:
-    """What was done in a course or a competition, the newest first, each with the competition's slug."""
+    """What was done in a course or a competition, the newest first, each with the competition's slug.
+
+    `before`: only those with smaller numbers.
+    """
     return session.execute(
         select(AuditEntry, Competition.slug)
         .outerjoin(Competition, Competition.id == AuditEntry.competition_id)
-        .where(*_audited(course_id, competition_id, text))
+        .where(*_audited(course_id, competition_id, text), *([] if before is None else [AuditEntry.id < before]))
         .order_by(AuditEntry.id.desc())
         .offset(offset)
         .limit(limit)

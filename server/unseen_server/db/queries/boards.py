@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Row, Select, String, and_, bindparam, case, func, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Row, Select, String, and_, bindparam, case, func, null, or_, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from unseen_server.db.models import (
+    Chain,
     Competition,
     PrivateScore,
     PrivateStanding,
@@ -237,23 +238,59 @@ _AHEAD = {
 }
 
 
-def board_state(session: Session, slug: str) -> Row[*tuple[Any, ...]] | None:
+def board_state(session: Session, slug: str, user_id: int | None) -> Row[*tuple[Any, ...]] | None:
     """What says whether a board may be seen and whether it has changed: the competition's times, whether it was
-    removed, the version of all but submissions, and all entries counted."""
-    return session.execute(_BOARD_STATE, {"slug": slug}).one_or_none()
+    removed, the version of all but submissions, and the end of the chain of those.
+
+    With the person's team and what the public board shows of it: its score is None where it has no place there.
+    """
+    if user_id is None:
+        return session.connection().execute(_BOARD_STATE, {"slug": slug}).one_or_none()
+    return session.connection().execute(_BOARD_STATE_AND_OWN, {"slug": slug, "user_id": user_id}).one_or_none()
 
 
 # Made once, of columns alone: it is asked whenever a board asks whether it is still true, and making the question, or
-# objects of its answer, took longer than answering it.
-_OF_COMPETITIONS = Competition.__table__.c
+# objects of its answer, took longer than answering it. It reads a row of each table, however many submit.
+_OF_COMPETITIONS, _OF_CHAINS, _OF_MEMBERS = (table.__table__.c for table in (Competition, Chain, TeamMember))
 _TIMES = ("time_zone", "launched_at", "starts_at", "deadline", "closed_at", "revealed_at", "late_submissions")
-_BOARD_STATE = select(
-    *(_OF_COMPETITIONS[name] for name in (*_TIMES, "removed_at", "board_version")),
-    select(func.coalesce(func.sum(_OF_STANDINGS.entries), 0))
-    .where(_OF_STANDINGS.competition_id == _OF_COMPETITIONS.id)
-    .scalar_subquery()
-    .label("entries"),
-).where(_OF_COMPETITIONS.slug == bindparam("slug"))
+_OWN = (
+    *(_OF_MEMBERS.team_id, _OF_STANDINGS.score, _OF_STANDINGS.submission_id, _OF_STANDINGS.entries),
+    type_coerce(_OF_STANDINGS.last_submission_at, String).label("last_submission_at"),
+)
+
+
+def _state_with(*own: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*(_OF_COMPETITIONS[name] for name in ("id", *_TIMES, "removed_at", "board_version")), _OF_CHAINS.head)
+        .add_columns(*own)
+        .outerjoin_from(Competition.__table__, Chain.__table__, _OF_CHAINS.competition_id == _OF_COMPETITIONS.id)
+        .where(_OF_COMPETITIONS.slug == bindparam("slug"))
+    )
+
+
+_BOARD_STATE = _state_with(*(null().label(column.name) for column in _OWN))
+_BOARD_STATE_AND_OWN = (
+    _state_with(*_OWN)
+    .outerjoin(
+        TeamMember.__table__,
+        and_(_OF_MEMBERS.competition_id == _OF_COMPETITIONS.id, _OF_MEMBERS.user_id == bindparam("user_id")),
+    )
+    .outerjoin(
+        Standing.__table__,
+        and_(_OF_STANDINGS.team_id == _OF_MEMBERS.team_id, _OF_STANDINGS.ranked, _is_a_number(Standing.score)),
+    )
+)
+
+
+def newest_best(session: Session, competition_id: int) -> int | None:
+    """The newest submission that a team stands by: another one whenever somebody's best has changed."""
+    newest: int | None = session.scalar(_NEWEST_BEST, {"competition_id": competition_id})
+    return newest
+
+
+_NEWEST_BEST = select(func.max(_OF_STANDINGS.submission_id)).where(
+    _OF_STANDINGS.competition_id == bindparam("competition_id")
+)
 
 
 def standing_by(session: Session, team_id: int) -> Row[float | None, int | None] | None:

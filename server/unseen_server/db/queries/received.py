@@ -19,7 +19,7 @@ from unseen_server.db.models import (
     User,
 )
 
-ReceivedRow = Row[Submission, Team, User, Score, PrivateScore]  # the user is None where a baseline has none
+ReceivedRow = Row[Submission, Team, User, Score, PrivateScore]  # the user is None of a baseline, the scores may be
 
 Ts = TypeVarTuple("Ts")  # the columns of a question that another one builds on
 
@@ -42,10 +42,10 @@ def submissions_received(session: Session, wanted: ReceivedWanted, offset: int, 
 
 
 def files_received(session: Session, competition_id: int) -> Sequence[Row[int, int, str]]:
-    """Number, team and SHA-256 of every submission, late and withdrawn ones and baselines among them, in order."""
+    """Number, team and SHA-256 of all that have scores, late and withdrawn ones and baselines among them, in order."""
     return session.execute(
         select(Submission.id, Submission.team_id, Submission.sha256)
-        .where(Submission.competition_id == competition_id)
+        .where(Submission.competition_id == competition_id, Submission.state == "scored")
         .order_by(Submission.id)
     ).all()
 
@@ -66,8 +66,8 @@ def _received(selected: Select[*Ts], wanted: ReceivedWanted) -> Select[*Ts]:
         selected.select_from(Submission)
         .join(Team, Team.id == Submission.team_id)
         .outerjoin(User, User.id == Submission.user_id)
-        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == version))
-        .join(PrivateScore, and_(PrivateScore.submission_id == Submission.id, PrivateScore.key_version == version))
+        .outerjoin(Score, and_(Score.submission_id == Submission.id, Score.key_version == version))
+        .outerjoin(PrivateScore, and_(PrivateScore.submission_id == Submission.id, PrivateScore.key_version == version))
         .where(Submission.competition_id == wanted.competition_id, *_received_conditions(wanted))
     )
 

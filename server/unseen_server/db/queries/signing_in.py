@@ -4,26 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from unseen_server.db.models import BrowserSession, DeviceLogin, FailedSignIn, OneTimeLink, SsoIdentity, Token, User
+from unseen_server.db.models import (
+    BrowserSession,
+    DeviceLogin,
+    Enrolment,
+    FailedSignIn,
+    OneTimeLink,
+    SsoIdentity,
+    Token,
+    User,
+)
 
 
-def browser_session_with_digest(session: Session, digest: str) -> Row[BrowserSession, User] | None:
-    return session.execute(_WITH_SESSION, {"digest": digest}).one_or_none()
+def browser_session_with_digest(session: Session, digest: str) -> tuple[BrowserSession, User, dict[int, str]] | None:
+    """With whose it is, and their role in each course by its id."""
+    return _with_roles(session.execute(_WITH_SESSION, {"digest": digest}).all())
 
 
-_WITH_SESSION = select(BrowserSession, User).join(User).where(BrowserSession.digest == bindparam("digest"))
+def token_with_digest(session: Session, digest: str) -> tuple[Token, User, dict[int, str]] | None:
+    """With whose it is, and their role in each course by its id."""
+    return _with_roles(session.execute(_WITH_TOKEN, {"digest": digest}).all())
 
 
-def token_with_digest(session: Session, digest: str) -> Row[Token, User] | None:
-    return session.execute(_WITH_TOKEN, {"digest": digest}).one_or_none()
+def _with_roles(rows: Sequence[Any]) -> tuple[Any, User, dict[int, str]] | None:
+    if not rows:
+        return None
+    came, user, *_ = rows[0]
+    return came, user, {course_id: role for _, _, course_id, role in rows if course_id is not None}
 
 
-# Made once, as the one below: every request asks it, and making a question takes longer than asking it.
-_WITH_TOKEN = select(Token, User).join(User).where(Token.digest == bindparam("digest"))
+# Made once, as every request asks one of them, and making a question takes longer than asking it.
+_ROLES = (Enrolment.course_id, Enrolment.role)
+_WITH_SESSION = (
+    select(BrowserSession, User, *_ROLES)
+    .join_from(BrowserSession, User)
+    .outerjoin(Enrolment, Enrolment.user_id == User.id)
+    .where(BrowserSession.digest == bindparam("digest"))
+)
+_WITH_TOKEN = (
+    select(Token, User, *_ROLES)
+    .join_from(Token, User)
+    .outerjoin(Enrolment, Enrolment.user_id == User.id)
+    .where(Token.digest == bindparam("digest"))
+)
 
 
 def tokens_of(session: Session, user_id: int) -> Sequence[Token]:
@@ -61,6 +89,12 @@ def device_logins_open_from(session: Session, address: str) -> int:
     """How many log-ins that a network address asked for wait for their answer."""
     counted = select(func.count()).select_from(DeviceLogin)
     return session.scalar(counted.where(DeviceLogin.address == address, DeviceLogin.answer.is_(None))) or 0
+
+
+def failed_sign_ins_of(session: Session, subject: str) -> Sequence[int]:
+    """The ids of those that are remembered, newest first."""
+    of_subject = select(FailedSignIn.id).where(FailedSignIn.subject == subject[:200])
+    return session.scalars(of_subject.order_by(FailedSignIn.id.desc())).all()
 
 
 def failed_sign_ins_since(session: Session, subject: str, since: datetime) -> int:

@@ -26,14 +26,14 @@ from unseen_server.db.models import (
 
 def submission_with_key(
     session: Session, competition_id: int, user_id: int, key: str
-) -> Row[int, str, dict[str, Any] | None] | None:
-    """Its number, the digest of the request that made it, and its receipt."""
+) -> Row[int, str, dict[str, Any] | None, dict[str, Any] | None] | None:
+    """Its number, the digest of the request that made it, its receipt, and why it was refused afterwards."""
     sent = {"competition_id": competition_id, "user_id": user_id, "key": key}
     return session.execute(_WITH_KEY, sent).one_or_none()
 
 
 # This one and those below that are made once are asked by every file: making a question takes longer than asking it.
-_WITH_KEY = select(Submission.id, Submission.request_digest, Submission.receipt).where(
+_WITH_KEY = select(Submission.id, Submission.request_digest, Submission.receipt, Submission.refusal).where(
     Submission.competition_id == bindparam("competition_id"),
     Submission.user_id == bindparam("user_id"),
     Submission.idempotency_key == bindparam("key"),
@@ -49,35 +49,59 @@ def used(session: Session, competition_id: int, team_id: int, day: date) -> tupl
 _USED = select(func.count().filter(Submission.quota_day == bindparam("day")), func.count()).where(
     Submission.competition_id == bindparam("competition_id"),  # with the team and the day in one index
     Submission.team_id == bindparam("team_id"),
+    Submission.slot >= 0,  # others were given back
 )
 
 
 def used_slots(session: Session, team_id: int, day: date) -> int:
-    return session.scalar(select(func.count()).where(Submission.team_id == team_id, Submission.quota_day == day)) or 0
+    used = (Submission.team_id == team_id, Submission.quota_day == day, Submission.slot >= 0)
+    return session.scalar(select(func.count()).where(*used)) or 0
 
 
 def used_in_total(session: Session, team_id: int) -> int:
-    return session.scalar(select(func.count()).where(Submission.team_id == team_id)) or 0
+    used = (Submission.team_id == team_id, Submission.slot >= 0)
+    return session.scalar(select(func.count()).where(*used)) or 0
+
+
+def in_slot(session: Session, team_id: int, day: date, slot: int) -> Submission:
+    """The submission that took this slot of a team's day."""
+    taken = (Submission.team_id == team_id, Submission.quota_day == day, Submission.slot == slot)
+    return session.scalars(select(Submission).where(*taken)).one()
+
+
+def pending_of_teams(session: Session, team_ids: Sequence[int]) -> Sequence[int]:
+    """The numbers of these teams' files that wait for their scores, in their order."""
+    waiting = (Submission.team_id.in_(team_ids), Submission.state == "pending")
+    return session.scalars(select(Submission.id).where(*waiting).order_by(Submission.id)).all()
+
+
+def pending_counted(session: Session, competition_id: int) -> int:
+    """How many files wait for their scores."""
+    waiting = (Submission.competition_id == competition_id, Submission.state == "pending")
+    return session.scalar(select(func.count()).where(*waiting)) or 0
+
+
+_OF_STUDENTS = (Team.kind == "student", Submission.slot >= 0)  # without those whose slot was given back
 
 
 def student_submissions(session: Session, competition_id: int) -> int:
     """How many files students' teams have submitted, late and withdrawn ones too."""
     counted = select(func.count()).select_from(Submission).join(Team, Team.id == Submission.team_id)
-    return session.scalar(counted.where(Submission.competition_id == competition_id, Team.kind == "student")) or 0
+    return session.scalar(counted.where(Submission.competition_id == competition_id, *_OF_STUDENTS)) or 0
 
 
 def student_submissions_since(session: Session, competition_id: int, since: datetime) -> int:
     """How many of them came at that instant or later."""
     counted = select(func.count()).select_from(Submission).join(Team, Team.id == Submission.team_id)
-    wanted = (Submission.competition_id == competition_id, Team.kind == "student", Submission.submitted_at >= since)
-    return session.scalar(counted.where(*wanted)) or 0
+    wanted = (Submission.competition_id == competition_id, Submission.submitted_at >= since)
+    return session.scalar(counted.where(*wanted, *_OF_STUDENTS)) or 0
 
 
 def student_submissions_by_day(session: Session, competition_id: int) -> dict[date, int]:
     rows = session.execute(
         select(Submission.quota_day, func.count().label("submitted"))
         .join(Team, Team.id == Submission.team_id)
-        .where(Submission.competition_id == competition_id, Team.kind == "student")
+        .where(Submission.competition_id == competition_id, *_OF_STUDENTS)
         .group_by(Submission.quota_day)
     )
     return {row.quota_day: row.submitted for row in rows}
@@ -102,7 +126,7 @@ def teams_having_used(session: Session, competition_id: int, slots: int, day: da
     used = (
         select(Submission.team_id)
         .join(Team, Team.id == Submission.team_id)
-        .where(Submission.competition_id == competition_id, Team.kind == "student")
+        .where(Submission.competition_id == competition_id, *_OF_STUDENTS)
         .where(Submission.quota_day == day if day else true())
         .group_by(Submission.team_id)
         .having(func.count() >= slots)
@@ -144,11 +168,14 @@ _REJECTIONS = (
 
 def submissions_of_team(
     session: Session, team_id: int, key_version: int, limit: int
-) -> Sequence[Row[Submission, float | None, bool]]:
-    """Newest first, each with what was shown of its public score, and whether it can stand on the board."""
+) -> Sequence[Row[Submission, float | None, bool | None]]:
+    """Newest first, each with what was shown of its public score, and whether it can stand on the board.
+
+    Both are None of one that has no score (yet).
+    """
     return session.execute(
         select(Submission, Score.shown, Score.accepted)
-        .join(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
+        .outerjoin(Score, and_(Score.submission_id == Submission.id, Score.key_version == key_version))
         .where(Submission.team_id == team_id)
         .order_by(Submission.id.desc())
         .limit(limit)
@@ -171,7 +198,10 @@ def last_on_time(session: Session, team_id: int) -> datetime | None:
     """When the team's last submission that counts came in."""
     return session.scalar(
         select(func.max(Submission.submitted_at)).where(
-            Submission.team_id == team_id, Submission.late.is_(False), Submission.withdrawn_at.is_(None)
+            Submission.team_id == team_id,
+            Submission.late.is_(False),
+            Submission.withdrawn_at.is_(None),
+            Submission.state == "scored",
         )
     )
 
@@ -206,11 +236,11 @@ def rung(session: Session, team_id: int, key_version: int) -> tuple[int | None, 
 
 
 def entered(session: Session, competition_id: int) -> Sequence[Row[int, int, int | None, str]]:
-    """Every submission with its team, the team as it was then and what kind that is, in their order."""
+    """Every submission with scores, in order: its team, the team as it was then, and what kind that is."""
     return session.execute(
         select(Submission.id, Submission.team_id, Submission.entered_as, Team.kind)
         .join(Team, Team.id == Submission.team_id)
-        .where(Submission.competition_id == competition_id)
+        .where(Submission.competition_id == competition_id, Submission.state == "scored")
         .order_by(Submission.id)
     ).all()
 

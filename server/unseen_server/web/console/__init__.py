@@ -19,6 +19,7 @@ teams           another name for a team of students, or two made one
 extensions      more time or more submissions for one student
 rescoring       corrected answers, looked at before they count
 archives        everything in a zip that needs no server
+jobs            long work that is done apart from the pages
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from unseen_server.web.console import (
     extensions,
     grades,
     health,
+    jobs,
     life,
     meter,
     people,
@@ -75,6 +77,7 @@ for _part in (
     extensions,
     rescoring,
     archives,
+    jobs,
 ):
     blueprint.register_blueprint(_part.blueprint)
 

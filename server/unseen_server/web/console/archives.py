@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, render_template, request, stream_with_context
 from werkzeug.wrappers import Response as AnyResponse
 
 from unseen_server.core.errors import BadRequest, Refusal
 from unseen_server.core.sentences import say
 from unseen_server.services import archives, competitions
+from unseen_server.services import jobs as work
 from unseen_server.web import archiving, languages
+from unseen_server.web.console import jobs
 from unseen_server.web.context import asking, parts
 from unseen_server.web.forms import need_typed, page_reply
 from unseen_server.web.replies import zip_reply
@@ -25,23 +29,20 @@ def page(slug: str) -> AnyResponse:
 
 @blueprint.post("/competitions/<slug>/archive")
 def download(slug: str) -> AnyResponse:
+    """The archive at once, or a job that makes it."""
     people = request.form.get("people", "")
     try:
         if people not in CHOICES:
             raise BadRequest(reason=say("Choose whether people keep their names in the archive."))
         need_typed(slug)
-        archive = archives.prepare(
-            parts().db,
-            pseudonymous=people == "pseudonyms",
-            draw=archiving.draw,
-            language=languages.current().code,
-            **asking(slug),
-        )
     except BadRequest as refusal:
         return _page(slug, refusal, people)
+    wanted: dict[str, Any] = {"pseudonymous": people == "pseudonyms", "language": languages.current().code}
+    if parts().delivery.is_staffed() and archives.extent(parts().db, **asking(slug)).is_long:
+        return jobs.follow(slug, work.hand_in(parts().db, parts().delivery, "archive", **asking(slug), **wanted))
+    archive = archives.prepare(parts().db, draw=archiving.draw, **asking(slug), **wanted)
     packed = archives.zipped(archives.files(parts().db, archive), archive)
-    suffix = "-pseudonymous" if archive.record.pseudonymous else ""
-    return zip_reply(stream_with_context(packed), f"{slug}-archive{suffix}.zip")
+    return zip_reply(stream_with_context(packed), archives.file_name(archive))
 
 
 def _page(slug: str, refusal: Refusal | None = None, people: str = CHOICES[0]) -> AnyResponse:
@@ -49,6 +50,7 @@ def _page(slug: str, refusal: Refusal | None = None, people: str = CHOICES[0]) -
     drawn = render_template(
         "console/archive.html",
         extent=archives.extent(parts().db, **place),
+        is_staffed=parts().delivery.is_staffed(),
         c=competitions.shown(parts().db, **place),
         refusal=refusal,
         people=people,

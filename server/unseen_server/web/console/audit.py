@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from unseen_server.core.sentences import N_
 from unseen_server.services import audits, competitions, courses
 from unseen_server.web import languages, paging
-from unseen_server.web.context import asking, now, parts, signed_in
+from unseen_server.web.context import asking, parts, signed_in
 from unseen_server.web.replies import csv_reply
 
 blueprint = Blueprint("audit", __name__)
@@ -51,6 +51,7 @@ ACTIONS: Mapping[str, str] = {
     "sso.link": N_("linked a single sign-on account"),
     "sso.unlink": N_("unlinked a single sign-on account"),
     "submission.add": N_("submitted"),
+    "submission.refuse": N_("could not score a submission, and gave its slot back"),
     "submission.restore": N_("brought a submission back"),
     "submission.withdraw": N_("withdrew a submission"),
     "team.decline": N_("declined an invitation to a team"),
@@ -106,11 +107,11 @@ def of_competition(slug: str) -> AnyResponse:
 
 @blueprint.get("/courses/<course>/audit.csv")
 def of_course_csv(course: str) -> AnyResponse:
-    deeds = audits.of_course(parts().db, course=course, principal=signed_in(), text=paging.asked().text)
-    return csv_reply(audits.as_csv(deeds), f"{course}-audit.csv")
+    table = audits.csv_of_course(parts().db, course=course, principal=signed_in(), text=paging.asked().text)
+    return csv_reply(table, f"{course}-audit.csv")
 
 
 @blueprint.get("/competitions/<slug>/audit.csv")
 def of_competition_csv(slug: str) -> AnyResponse:
-    deeds = audits.of_competition(parts().db, slug=slug, principal=signed_in(), now=now(), text=paging.asked().text)
-    return csv_reply(audits.as_csv(deeds), f"{slug}-audit.csv")
+    table = audits.csv_of_competition(parts().db, **asking(slug), text=paging.asked().text)
+    return csv_reply(table, f"{slug}-audit.csv")

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template
 
 from unseen_server import __version__
 from unseen_server.services import doctor
-from unseen_server.web.context import parts, signed_in
+from unseen_server.web.context import now, parts, signed_in
 
 blueprint = Blueprint("health", __name__)
 
@@ -16,7 +16,7 @@ def page() -> str:
     signed_in().need_admin()
     return render_template(
         "console/health.html",
-        findings=doctor.examine(parts().config, parts().db),
+        findings=doctor.examine(parts().config, parts().db, now()),
         counts=doctor.counts(parts().db),
         version=__version__,
     )

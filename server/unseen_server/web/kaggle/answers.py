@@ -139,6 +139,7 @@ def new_submission(slug: str | None, token: str, message: str) -> Response:
         upload=arrived.upload,
         received_at=arrived_at,
         signer=parts().signer,
+        desk=parts().desk,
     )
     said = languages.current().between.join(map(languages.tell, _news(arrived.title, answer.receipt)))
     return boards.followed(json_reply({"message": said, "ref": answer.receipt.ref}), answer.receipt)
@@ -147,7 +148,9 @@ def new_submission(slug: str | None, token: str, message: str) -> Response:
 def _news(title: str, receipt: Receipt) -> list[Sentence]:
     """What the student is told at once; the score is there already, these clients would have them ask for it."""
     said = [say("Successfully submitted to {title}.", title=title)]
-    if receipt.significant is False:
+    if receipt.status == "pending":
+        said.append(say("It is being scored; your list of submissions will have its score."))
+    elif receipt.significant is False:
         said.append(say("It is no significant improvement, so the public score stays what it was."))
     elif receipt.public_score is not None:
         said.append(say("Public score: {score}.", score=shapes.score(receipt.public_score)))

@@ -47,14 +47,14 @@ def data_file(listed: ListedFile) -> dict[str, Any]:
 
 
 def submission(own: OwnSubmission) -> dict[str, Any]:
-    withdrawn = own.withdrawn_reason if own.status == "withdrawn" else None
+    wrong = own.withdrawn_reason if own.status == "withdrawn" else own.refusal and tell(own.refusal)
     return {
         "ref": own.ref,
         "fileName": own.file_name,
         "date": own.submitted_at,
         "description": own.message,
-        "status": "COMPLETE" if withdrawn is None else "ERROR",
-        "errorDescription": withdrawn or "",
+        "status": "PENDING" if own.status == "pending" else "ERROR" if wrong else "COMPLETE",
+        "errorDescription": wrong or "",
         "publicScore": score(own.public_score),
         "privateScore": score(own.private_score),
         "totalBytes": 0,  # the clients want a number, and show none
