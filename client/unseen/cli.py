@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from unseen.client import Client
     from unseen.errors import Refused
+    from unseen.records import Receipt
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -412,10 +413,18 @@ def starter(slug: str | None, named: str | None, script: bool, path: str, overwr
 @competition_option
 @click.option("-m", "--message", default="", help="A note to yourself.")
 @click.option("--key", help="The key of an earlier attempt whose outcome is unknown; it is never counted twice.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the score where the server reads the file later.")
 @format_option
 @quiet_option
 def submit(
-    args: tuple[str, ...], file: str | None, named: str | None, message: str, key: str | None, form: str, quiet: bool
+    args: tuple[str, ...],
+    file: str | None,
+    named: str | None,
+    message: str,
+    key: str | None,
+    no_wait: bool,
+    form: str,
+    quiet: bool,
 ) -> None:
     """Submit a prediction file and print the receipt.
 
@@ -434,7 +443,11 @@ def submit(
             message=message,
             idempotency_key=key,
             progress=start(os.path.basename(file)) if start else None,
+            wait=False,
         )
+    if receipt.is_pending and not no_wait:
+        with connected(quiet) as client, mending(file, slug):
+            receipt = scored(client, receipt, quiet)
     from unseen import tables  # now that the file is on the server
 
     tables.show_receipt(receipt, form)
@@ -442,7 +455,20 @@ def submit(
         if receipt.replayed:
             say("The server had this upload already; it was counted once, and this is the first receipt.")
         if form == "table":
-            say(f"Next: unseen leaderboard {slug}")
+            say(f"Next: unseen {'submissions' if receipt.is_pending else 'leaderboard'} {slug}")
+
+
+def scored(client: Client, receipt: Receipt, quiet: bool) -> Receipt:
+    """Wait for the score; whoever does not want to is told that the file counts."""
+    if not quiet:
+        say(f"Submission {receipt.ref} counts. The test set is large: waiting for its score (Ctrl-C stops waiting) ...")
+    try:
+        return client.scored(receipt)
+    except KeyboardInterrupt as error:
+        error.add_note(
+            f"Submission {receipt.ref} counts; its score will be in: unseen submissions {receipt.competition}"
+        )
+        raise
 
 
 @competitions.command()

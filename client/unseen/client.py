@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from os import PathLike
@@ -31,6 +32,7 @@ from unseen.records import (
     Competition,
     File,
     Final,
+    Job,
     Leaderboard,
     Limits,
     Receipt,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 SAMPLE = "sample_submission.csv"
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds between two looks for a score
 
 
 class Client:
@@ -198,6 +201,7 @@ class Client:
         message: str = "",
         idempotency_key: str | None = None,
         progress: Progress | None = None,
+        wait: bool = True,
     ) -> Receipt:
         """Submit predictions and return the receipt: the public score, the rank, and what is left today.
 
@@ -205,6 +209,9 @@ class Client:
         `sample_submission.csv`; a pandas Series with the ids as its index; or an array of shape (n,) or (n, 1), beside
         `ids` of shape (n,), without them in the order of that file. Nothing is ever matched by guessing: what may be
         misaligned raises UnusablePredictions.
+
+        Where the test set is very large, the server takes the file and reads it later: `submit` waits for the score,
+        or returns at once without it unless `wait` (see `scored`).
 
         `progress(done, total)` is called with bytes. Raises Refused with every problem of the file (it cost nothing),
         LimitReached with `resets_at`, and OutcomeUnknown when the connection broke and stayed broken: call again with
@@ -229,6 +236,22 @@ class Client:
         replayed = response.headers.get("Idempotent-Replayed") == "true"
         receipt = self._read(Receipt, {**self._wire.read(response), "replayed": replayed})
         kept.after_submission(self, receipt)
+        return self.scored(receipt) if wait else receipt
+
+    def scored(self, receipt: Receipt) -> Receipt:
+        """The receipt with its score, as soon as the server has read the file; at once where it has one already.
+
+        Raises Refused with every problem of the file, which then cost nothing.
+
+        >>> receipt = client.submit("lecture", "predictions.csv", wait=False)
+        >>> client.scored(receipt).status
+        'scored'
+        """
+        pause = FIRST_PAUSE
+        while receipt.is_pending:
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            receipt = replace(self.receipt(receipt.ref), replayed=receipt.replayed)
         return receipt
 
     def validate(self, slug: str, predictions: Predictions, *, ids: Iterable[Any] | None = None) -> Check:
@@ -354,6 +377,16 @@ class Client:
         False
         """
         return self._read(Final, self._wire.json("PUT", _path(slug, "final"), json={"refs": list(refs)}))
+
+    def job(self, ref: int) -> Job:
+        """How far long work is that was asked for: for the staff of its course. Raises NotFound for everybody else.
+
+        >>> client.job(1)
+        Traceback (most recent call last):
+            ...
+        unseen.errors.NotFound: ...
+        """
+        return self._read(Job, self._wire.json("GET", f"/api/jobs/{quote(str(ref), safe='')}"))
 
     def leaderboard(self, slug: str, board: str = "public") -> Leaderboard:
         """The `public` board, or the `private` one after the reveal (NotFound before it).

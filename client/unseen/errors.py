@@ -116,7 +116,7 @@ class LimitReached(Refused):
 
 
 class ServerBusy(Refused):
-    """503 or 507 after several tries; nothing was counted."""
+    """502, 503, 504 or 507 after several tries; nothing was counted."""
 
 
 class ServerUnreachable(UnseenError):  # noqa: N818

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 MOMENTS = frozenset(
     {
+        "created_at",
         "deadline",
+        "ended_at",
         "expires_at",
         "generated_at",
         "last_submission_at",
@@ -162,6 +164,11 @@ class Submission(Record):
     selected: bool = False
     late: bool = False
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether it counts but has no score yet: the test set is so large that the server reads the file later."""
+        return self.status == "pending"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt(Submission):
@@ -236,6 +243,28 @@ class Check(Record):
 
     valid: bool = False
     rows: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Record):
+    """Long work that the server does apart from requests: `done` of `total` steps.
+
+    `state` is waiting, running, done or failed; `result` comes with done, `problem` says why it failed. `file_name` is
+    None where no file was made or it is kept no longer.
+    """
+
+    ref: int
+    kind: str = ""
+    competition: str = ""
+    asked_by: str = ""
+    state: str = ""
+    done: int = 0
+    total: int = 0
+    result: Mapping[str, Any] | None = None
+    problem: str | None = None
+    file_name: str | None = None
+    created_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -226,6 +226,8 @@ def _receipt_in_words(receipt: Receipt, now: datetime) -> None:
 
 
 def receipt_heading(receipt: Receipt) -> str:
+    if receipt.is_pending:
+        return f"Submission {receipt.ref}: counts, and is being scored"
     how = words.metric(receipt.metric, receipt.direction)
     verdict = words.verdict(receipt.significant, receipt.public_score)
     told = verdict if receipt.significant is False else words.score(receipt.public_score)

@@ -39,6 +39,12 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between five attempts, each stretched b
 LONGEST_PAUSE = 10.0  # a server that wants a longer one is better asked again by the person
 TEMPORARY = frozenset({429, 502, 503, 504})
 KEY = "Idempotency-Key"
+ANSWERED_WITH = {
+    403: NotAllowed,
+    404: NotFound,
+    429: LimitReached,
+    **dict.fromkeys((502, 503, 504, 507), ServerBusy),
+}
 
 log = logging.getLogger("unseen.wire")
 
@@ -226,7 +232,7 @@ def moment(text: str | None) -> datetime | None:
 
 
 def is_problem(response: httpx2.Response) -> bool:
-    """Whether the answer is an RFC 9457 problem, which only the application itself sends: a definite answer."""
+    """Whether the answer is an RFC 9457 problem, as the application sends it, and the proxy in front that we ship."""
     return response.headers.get("Content-Type", "").startswith("application/problem+json")
 
 
@@ -243,7 +249,7 @@ def refusal(status: int, problem: Mapping[str, Any], wait: float | None = None) 
     detail = str(problem.get("detail") or problem.get("title") or f"The server refused ({status}).")
     if status == 401:
         return NotLoggedIn(detail)
-    kind = {403: NotAllowed, 404: NotFound, 429: LimitReached, 503: ServerBusy, 507: ServerBusy}.get(status, Refused)
+    kind = ANSWERED_WITH.get(status, Refused)
     error = kind(
         detail,
         status=status,
