@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, make_url, text
@@ -40,6 +42,10 @@ SLUG = "lecture"
 COURSE = "ml"
 STUDENTS = ("alice", "bob", "carol")
 LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
+SQLITE, PYTHONS_SQLITE, POSTGRES = "sqlite", "python's sqlite", "postgresql"
+WITHOUT_PYSQLITE3 = str(Path(__file__).parent / "without_pysqlite3")  # before what is installed
+# For tests of what depends on the journal of SQLite: marks those that take `database_url`.
+on_every_database = pytest.mark.parametrize("database_url", [SQLITE, PYTHONS_SQLITE, POSTGRES], indirect=True)
 
 
 # a competition
@@ -150,8 +156,13 @@ class Installation:
 
     def __post_init__(self) -> None:
         self.keys = KeyRing(self.db)
-        self.app: Flask = create_app(self.config, clock=lambda: self.now)
-        self.app.testing = True
+
+    @cached_property
+    def app(self) -> Flask:
+        """Made when a test first asks for it: half of them never do."""
+        app = create_app(self.config, clock=lambda: self.now)
+        app.testing = True
+        return app
 
     def token(self, username: str, scope: str | None = None) -> str:
         scope = scope or ("staff" if username == "teacher" else "submit")
@@ -198,14 +209,22 @@ class Installation:
         self.now = self.bundle.settings.deadline + timedelta(seconds=1)
 
     def close(self) -> None:
-        self.app.extensions["unseen"].db.close()
+        if "app" in vars(self):
+            self.app.extensions["unseen"].db.close()
         self.db.close()
+
+
+def opened(config: Config, folder: Path, now: datetime = NOON) -> Installation:
+    """An installation over a database in which `install` has put the competition of this folder."""
+    bundle = bundles.read_bundle(folder)
+    db = Database(config.database_url, config.objects_url)
+    return Installation(config, db, folder, bundle, now, slug=bundle.settings.slug)
 
 
 def install(config: Config, folder: Path, *, launched: bool = True, now: datetime = NOON) -> Installation:
     """Fill an empty database: course, teacher, students, and an outsider who takes another course."""
-    db = Database(config.database_url, config.objects_url)
-    bundle = bundles.read_bundle(folder)
+    made = opened(config, folder, now)
+    db, bundle = made.db, made.bundle
     with db.write() as session:
         course = courses.add_course(
             session, COURSE, title="Machine learning", time_zone="Asia/Taipei", now=now, actor="test"
@@ -218,7 +237,26 @@ def install(config: Config, folder: Path, *, launched: bool = True, now: datetim
     launching.create(db, bundle, course=COURSE, principal=SERVER, now=now)
     if launched:
         launching.launch(db, slug=bundle.settings.slug, at=None, principal=SERVER, now=now)
-    return Installation(config, db, folder, bundle, now, slug=bundle.settings.slug)
+    return made
+
+
+class Filled:
+    """SQLite databases with an installation in them, each filled once and copied from then on."""
+
+    def __init__(self, home: Path, empty: Path) -> None:
+        self._home, self._empty = home, empty
+        self._made: dict[str, Path] = {}
+
+    def __call__(self, folder: Path, *, launched: bool = True, **settings: object) -> Path:
+        """The one to copy for a folder that `make_folder` made at noon with these settings."""
+        key = repr((launched, sorted(settings.items())))
+        if key not in self._made:
+            home = self._home / str(len(self._made))
+            home.mkdir()
+            with new_sqlite(home, self._empty) as url:
+                install(Config(home=home, database_url=url), folder, launched=launched).close()
+            self._made[key] = home / "unseen.db"
+        return self._made[key]
 
 
 Build = Callable[..., Installation]

@@ -22,6 +22,8 @@ CAUGHT = 1  # the exit code of pytest where tests failed; another one would mean
 
 SERVER = "server/unseen_server/"
 QUOTA = "tests/faults/test_quota.py::test_parallel_uploads_through_two_processes_never_pass_the_limit"
+HISTORIES = "tests/services/test_histories.py"
+FAILPOINTS = "tests/faults/test_failpoints.py::test_after_whatever_step_a_process_ends_the_file_counts_once"
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,66 @@ MUTANTS = (
     ),
     Mutant(
         "no waiting for the disk",
-        [(SERVER + "db/session.py", "synchronous=EXTRA", "synchronous=OFF")],
+        [(SERVER + "db/sqlite.py", "synchronous=EXTRA", "synchronous=OFF")],
         ["tests/faults/test_power.py", "tests/test_schema.py"],
     ),
     Mutant(
         "overflow in the scorer",
         [(SERVER + "core/metrics.py", "LARGEST_MAGNITUDE = 1e70", "LARGEST_MAGNITUDE = 1e200")],
         ["tests/core/test_metrics.py"],
+    ),
+    Mutant(
+        "a withdrawal frees the slot",
+        [
+            (
+                SERVER + "db/queries/submissions.py",
+                "    Submission.slot >= 0,  # others were given back\n",
+                "    Submission.slot >= 0,\n    Submission.withdrawn_at.is_(None),\n",
+            )
+        ],
+        [HISTORIES],
+    ),
+    Mutant(
+        "a file that waits is overtaken",
+        [
+            (
+                SERVER + "services/submit.py",
+                "if judged and desk and desk.keeps_in_order(",
+                "if False and desk.keeps_in_order(",
+            )
+        ],
+        ["tests/services/test_pending.py"],
+    ),
+    Mutant(
+        "a slot that was given back stays used",
+        [(SERVER + "services/scoring.py", "    submission.slot = -submission.id\n", "")],
+        ["tests/services/test_pending.py"],
+    ),
+    Mutant(
+        "the quota day of another zone",
+        [(SERVER + "core/limits.py", "_aware(now).astimezone(checked_zone(time_zone)).date()", "_aware(now).date()")],
+        [HISTORIES],
+    ),
+    Mutant(
+        "a retry that counts again",
+        [
+            (
+                SERVER + "services/submit.py",
+                "    if earlier is None:\n        return None\n",
+                "    if earlier is not None:\n        return None\n",
+            )
+        ],
+        [FAILPOINTS + "[sqlite]", HISTORIES],
+    ),
+    Mutant(
+        "objects that nobody sweeps",
+        [(SERVER + "storage.py", "    db.objects.delete(orphans)\n", "")],
+        [FAILPOINTS + "[sqlite]"],
+    ),
+    Mutant(
+        "an address that nobody listed",
+        [(SERVER + "web/api.py", '@blueprint.get("/health")', '@blueprint.get("/healthy")\n@blueprint.get("/health")')],
+        ["tests/web/test_permissions.py::test_every_route_is_in_one_of_the_tables"],
     ),
 )
 
@@ -120,7 +175,10 @@ def is_caught(mutant: Mutant, home: Path) -> bool:
             raise SystemExit(f"{mutant.name}: {file} holds {text.count(before)} times what is replaced:\n{before}")
         (home / file).write_text(text.replace(before, after), encoding="utf-8")
     copied = os.pathsep.join(str(home / part) for part in ("server", "client", "baselines"))
-    environment = {name: value for name, value in os.environ.items() if name != "UNSEEN_LONG"} | {"PYTHONPATH": copied}
+    environment = {name: value for name, value in os.environ.items() if name != "UNSEEN_LONG"} | {
+        "PYTHONPATH": copied,
+        "UNSEEN_MUTANT": "1",
+    }
     command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests]
     done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=SECONDS)
     if done.returncode not in (0, CAUGHT):

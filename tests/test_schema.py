@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -10,20 +9,28 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
+from tests.figures import Tell
 from tests.installations import Installation
-from tests.visitors import send
+from tests.visitors import place_baseline, send
 
-from unseen_server.db import migrate
+from unseen_server.db import migrate, sqlite
 from unseen_server.db.models import Base
-from unseen_server.db.session import Database, wal_is_safe
+from unseen_server.db.session import Database
+from unseen_server.db.sqlite import wal_is_safe
+from unseen_server.services import doctor
 
 
 def test_migrations_make_the_models_tables(database_url: str) -> None:
-    with closing(Database(database_url)) as db, db.read() as session:
-        options = {"compare_type": True, "compare_server_default": True}
-        context = MigrationContext.configure(session.connection(), opts=options)
-        assert compare_metadata(context, Base.metadata) == []
+    with closing(Database(database_url)) as db:
+        assert differences(db) == []
         assert migrate.current(db) == migrate.newest()
+
+
+def differences(db: Database) -> list[object]:
+    """What `alembic check` would ask a migration for."""
+    with db.read() as session:
+        options = {"compare_type": True, "compare_server_default": True}
+        return list(compare_metadata(MigrationContext.configure(session.connection(), opts=options), Base.metadata))
 
 
 def test_down_and_up_again_leaves_the_same_tables(database_url: str) -> None:
@@ -46,18 +53,30 @@ def rows(db: Database) -> dict[str, list[str]]:
         }
 
 
-def test_a_database_of_an_older_version_keeps_every_row(installation: Installation) -> None:
+@pytest.mark.figure("migrations")
+@pytest.mark.parametrize("revision", sorted(migrate.known()))
+def test_a_database_of_an_older_version_keeps_every_row(
+    installation: Installation, revision: str, figure: Tell
+) -> None:
+    db = installation.db
     send(installation, installation.noisy(3.0), "alice")
-    migrate.downgrade(installation.db, "0001")
-    before = rows(installation.db)
-    assert before["submissions"]
-    migrate.upgrade(installation.db)
-    migrate.downgrade(installation.db, "0001")
-    assert rows(installation.db) == before
-    migrate.upgrade(installation.db)
+    place_baseline(installation)
+    migrate.downgrade(db, revision)
+    before = rows(db)
+    assert len(before["submissions"]) == 2
+    migrate.upgrade(db)
+    assert differences(db) == []
+    upgraded = rows(db)
+    migrate.downgrade(db, revision)
+    assert rows(db) == before
+    migrate.upgrade(db)
+    assert rows(db) == upgraded
     send(installation, installation.noisy(2.0), "alice")
+    assert [found for found in doctor.examine(installation.config, db) if not found.ok] == []
+    figure(f"schemas on {db.engine.dialect.name}", 1)
 
 
+@pytest.mark.usefixtures("sqlite_library")
 def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path, sqlite_template: Path) -> None:
     with closing(Database(f"sqlite:///{sqlite_template}")) as db, db.read() as session:
         connection = session.connection()
@@ -68,8 +87,8 @@ def test_sqlite_is_set_up_to_lose_nothing(tmp_path: Path, sqlite_template: Path)
         assert pragma("synchronous") == 3  # EXTRA
         assert pragma("foreign_keys") == 1
         assert pragma("busy_timeout") == 5000
-        expected = "wal" if wal_is_safe(sqlite3.sqlite_version_info[:3]) else "delete"
-        assert pragma("journal_mode") == expected
+        assert pragma("journal_mode") == sqlite.journal()
+        assert pragma("journal_size_limit") == sqlite.LONGEST_LOG
 
 
 @pytest.mark.parametrize(

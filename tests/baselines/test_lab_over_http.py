@@ -18,7 +18,9 @@ from unseen_baselines.lab_server import Stage
 from unseen_baselines.lab_trial import inside, trial
 from unseen_server.config import Config
 
-SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
+pytestmark = pytest.mark.slow
+
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 5))]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_who_gets_better_honestly_sees_it_on_a_ladder(stage, seed):
     assert played(stage, "honest", "ladder", seed).finding.numbers_shown >= 3
 
 
-@pytest.mark.parametrize("release", ["full", pytest.param("rounded", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("release", ["full", "rounded"])
 def test_the_best_of_many_random_predictions_is_better_on_the_public_rows_alone(stage, release):
     found = played(stage, "lazy", release, 0)
     public, private = (values[0] - values[-1] for values in (found.public, found.private))
@@ -71,12 +73,10 @@ def test_the_best_of_many_random_predictions_is_better_on_the_public_rows_alone(
     assert found.public == sorted(found.public, reverse=True) or release == "rounded"
 
 
-@pytest.mark.slow
 def test_a_ladder_says_nothing_of_random_predictions(stage):
     assert set(played(stage, "lazy", "ladder", 0).told) == {None}
 
 
-@pytest.mark.slow
 def test_rounding_does_not_stop_boosting_and_a_ladder_does(stage):
     assert played(stage, "boost", "rounded", 0).finding.excess > 0.5
     assert played(stage, "boost", "ladder", 0).finding.excess == 0
@@ -89,13 +89,11 @@ def test_one_full_score_gives_forty_labels_and_a_rounded_one_does_not(stage):
         assert found.public > found.honest_public
 
 
-@pytest.mark.slow
 def test_exchanging_predictions_gets_nowhere_on_a_ladder(stage):
     assert played(stage, "permute", "full", 0).finding.excess > 0.35
     assert played(stage, "permute", "ladder", 0).finding.excess <= 0.05
 
 
-@pytest.mark.slow
 def test_a_staircase_gets_something_out_of_a_ladder_and_two_teams_more(stage):
     """The known limit: each step that a ladder shows tells one thing, and each team has a ladder of its own."""
     one, two = (played(stage, name, "ladder", 0).finding for name in ("staircase", "coalition"))
@@ -104,7 +102,6 @@ def test_a_staircase_gets_something_out_of_a_ladder_and_two_teams_more(stage):
     assert one.excess < two.excess < 0.5
 
 
-@pytest.mark.slow
 def test_with_few_public_rows_and_two_classes_a_ladder_gives_away_all_labels(stage):
     """The known limit: among 200 rows four that were guessed right are a significant improvement."""
     found = played(stage, "groups", "ladder", 0).finding

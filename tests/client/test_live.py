@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from uuid import uuid4
@@ -13,7 +14,8 @@ from uuid import uuid4
 import pytest
 
 from unseen import Client, LimitReached, NotFound, NotLoggedIn, Refused, cli
-from unseen_server.services import extensions, withdrawals
+from unseen_server.db.delivery import Delivery
+from unseen_server.services import extensions, jobs, withdrawals
 from unseen_server.services.extensions import Wanted
 from unseen_server.services.principals import SERVER
 
@@ -273,3 +275,18 @@ def test_an_extension_and_a_withdrawn_submission_are_told(unseen, live, name, sa
     assert "6 of 7" in told
     assert "your deadline" in told
     assert "withdrawn" in unseen("submissions", live.slug).stdout
+
+
+def test_the_staff_see_how_far_long_work_is(live, alice):
+    made, wanted = live.installation, {"pseudonymous": True, "language": "en"}
+    ref = jobs.hand_in(made.db, Delivery(made.db), "archive", **made.asking(), **wanted)
+    with Client(live.url, made.token("teacher")) as teacher:
+        patience = time.monotonic() + 60
+        while (job := teacher.job(ref)).state in ("waiting", "running"):
+            assert time.monotonic() < patience
+            time.sleep(0.05)
+    assert (job.state, job.kind, job.file_name) == ("done", "archive", "lecture-archive-pseudonymous.zip")
+    assert job.done == job.total
+    assert job.created_at <= job.ended_at
+    with pytest.raises(NotFound):
+        alice.job(ref)

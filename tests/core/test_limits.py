@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unseen_server.core.errors import BadRequest
-from unseen_server.core.limits import allowance, in_words, quota_day, quota_days, resets_at
+from unseen_server.core.limits import Wait, allowance, in_words, most_submissions, quota_day, quota_days, resets_at
 
 ZONES = sorted(available_timezones() - {"Factory", "localtime"})
 INSTANTS = st.builds(lambda s: utc("1900-01-01") + timedelta(seconds=s), st.floats(0, 200 * 365.25 * 86_400))
@@ -152,3 +152,12 @@ def test_a_wait_is_told_in_words(wait, words):
 def test_what_was_granted_raises_both_limits():
     left = allowed(used_today=5, total_limit=10, extra_today=2, extra_total=3)
     assert (left.daily_limit, left.left_today, left.total_limit, left.left_total) == (7, 2, 13, 4)
+
+
+@pytest.mark.parametrize(("total", "most"), [(None, 35), (20, 20), (99, 35)])
+def test_a_team_submits_as_often_as_its_days_and_its_total_allow(total: int | None, most: int) -> None:
+    assert most_submissions(7, 5, total) == most
+
+
+def test_a_wait_is_said_in_a_sentence_as_people_say_it() -> None:
+    assert str(Wait(3 * 3600 + 12 * 60)) == "3 h 12 min"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 from numpy.typing import NDArray
+from tests.figures import LONG, Tell
 
 from unseen_server.core.metrics import LARGEST_MAGNITUDE, METRICS, HalfScore, metric, score
 from unseen_server.core.predictions import Expected, canonical_order, read_predictions
@@ -66,12 +67,33 @@ def test_a_mean_is_within_one_ulp_of_the_exact_quotient(name: str) -> None:
 
 
 @pytest.mark.long
-def test_a_mean_is_within_one_ulp_on_ten_thousand_vectors() -> None:
+@pytest.mark.figure("score")
+def test_a_mean_is_within_one_ulp_on_ten_thousand_vectors(figure: Tell) -> None:
     rng = np.random.default_rng(2)
     for _ in range(10_000):
         sample = world(rng, int(rng.integers(2, 400)), size=10.0 ** rng.integers(-60, 60))
         for half, labels, predictions in halves(*sample, "mse"):
             assert ulps(half.value, exact_mean(labels, predictions)) <= 1
+        figure("vectors", 1)
+
+
+@pytest.mark.figure("score")
+def test_a_files_score_is_the_same_bits_whatever_the_order_of_its_rows(figure: Tell) -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(1000 if LONG else 50):
+        labels, predictions, usage = world(rng, int(rng.integers(2, 200)))
+        expected = Expected(
+            canonical_order(f"{n:x}" for n in range(len(labels))), id_column="id", target_column="y", bounds=(-1e6, 1e6)
+        )
+        rows = [f"{name},{value!r}" for name, value in zip(expected.ids, predictions.tolist(), strict=True)]
+        scores = set()
+        for order in (range(len(rows)), rng.permutation(len(rows)), rng.permutation(len(rows))):
+            content = "\n".join(["id,y", *(rows[i] for i in order)]).encode()
+            read = read_predictions(content, "a.csv", expected)
+            scored = score(MSE, labels, read, usage)
+            scores.add(tuple(half.value.hex() + half.total_squares.hex() for half in (scored.public, scored.private)))
+        assert len(scores) == 1
+        figure("files with their rows permuted", 1)
 
 
 def test_losses_of_very_different_size_lose_nothing() -> None:
@@ -209,3 +231,8 @@ def test_a_file_is_scored_as_an_independent_sum_says(rows: int, form: str, shuff
     assert np.array_equal(read, predictions)
     for half, y, p in halves(labels, read, usage, "mse"):
         assert half.value == pytest.approx(math.fsum((y - p) ** 2) / len(y), rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_is_found_by_its_name(name: str) -> None:
+    assert metric(name).name == name

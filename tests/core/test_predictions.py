@@ -26,7 +26,9 @@ from tests.core.prediction_files import (
     zipped,
 )
 
+from unseen_server.core.containers import is_packed
 from unseen_server.core.errors import BadFile, Refusal
+from unseen_server.core.expected import Numbering
 from unseen_server.core.file_sentences import SENTENCES
 from unseen_server.core.predictions import Expected, canonical_order, read_predictions
 
@@ -210,3 +212,13 @@ def test_ids_that_no_file_could_contain_are_refused(ids: list[str]) -> None:
 def test_bounds_that_hold_no_number_are_refused(bounds: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="hold no number"):
         expected_for(["1"], bounds)
+
+
+@pytest.mark.parametrize("ids", [[], ["01", "1"], ["a01", "a001", "a3"]])
+def test_ids_that_only_look_numbered_are_found_as_text(ids: list[str]) -> None:
+    assert Numbering.of(ids) is None
+
+
+def test_packed_files_are_told_by_their_names() -> None:
+    names = ("a.csv", "a.CSV.GZ", "a.zip", "zip.csv")
+    assert [is_packed(name) for name in names] == [False, True, True, False]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from unseen_server.core.errors import BadRequest, DeadlinePassed, NotOpenYet
 from unseen_server.core.schedule import (
+    ClockTime,
     Phase,
     Timetable,
     admit,
@@ -151,3 +152,7 @@ def test_a_zone_that_iana_does_not_know_gets_advice(name, advice):
     with pytest.raises(BadRequest) as refusal:
         checked_zone(name)
     assert advice in str(refusal.value)
+
+
+def test_a_time_of_day_is_said_with_its_zone() -> None:
+    assert str(ClockTime(datetime(2026, 11, 23, 16, 0, tzinfo=UTC), "Asia/Taipei")) == "00:00 Asia/Taipei"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -53,6 +54,16 @@ def test_a_clock_that_jumps_to_and_fro_gives_no_day_more_than_its_submissions(bu
         statuses.append(upload(student, made).status_code)
     assert statuses == [201, 201, 429, 429, 429]
     assert is_well(made)
+
+
+def test_after_the_reveal_a_file_is_late_before_it_is_bad_also_where_the_clock_went_back(build: Build) -> None:
+    made = build(late_submissions=False)
+    made.pass_deadline()
+    made.client("teacher").post(f"/api/competitions/{made.slug}/reveal")
+    made.now -= DAY
+    files = {"file": (io.BytesIO(b"no predictions"), "p.csv")}
+    reply = made.client("alice").post(f"/api/competitions/{made.slug}/submissions", data=files)
+    assert reply.get_json()["code"] == "deadline_passed"
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2027-03-28", 23), ("2027-10-31", 25)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sqlite3
 import threading
 import time
 import zipfile
@@ -13,13 +12,16 @@ from contextlib import closing
 import httpx2
 import pytest
 from tests.installations import Build, Installation, Server
-from tests.visitors import PASSWORD, add
+from tests.visitors import PASSWORD, add, sign_in
 
 from unseen_server.core.errors import BadBundle, BadRequest, Busy, StorageFull, TooManyAttempts, WrongPassword
+from unseen_server.db import sqlite
 from unseen_server.db.session import Database
 from unseen_server.services import accounts, attempts, bundles, passwords, tokens
 from unseen_server.services.submissions import own_limits
 from unseen_server.services.submit import check
+from unseen_server.web import known_browsers
+from unseen_server.web.context import SESSION_COOKIE
 
 
 @pytest.mark.parametrize("name", ["預測.csv", "😀.csv", "a\u200db.csv", 'quo"te;.csv'])
@@ -94,6 +96,62 @@ def test_a_lecture_hall_behind_one_address_is_not_locked_out(build: Build) -> No
     sign_in("dora", PASSWORD)
 
 
+def test_a_hall_whose_address_is_used_up_shuts_out_no_browser_that_is_known(build: Build) -> None:
+    made = build()
+    add(made, "dora", "Dora")
+    add(made, "emil", "Emil")
+    known, new = made.app.test_client(), made.app.test_client()
+    sign_in(known, "dora")
+    known.delete_cookie(SESSION_COOKIE)
+    with made.db.write() as session:
+        for n in range(passwords.ATTEMPTS_FROM_ADDRESS):  # as somebody in the hall can do
+            attempts.count(session, {"address:127.0.0.1": 1, "name:dora": 1, f"name:{n}": 1}, made.now)
+    assert (sign_in(new, "emil").status_code, sign_in(new, "dora").status_code) == (429, 429)
+    assert sign_in(known, "emil").status_code == 429, "known for somebody else"
+    assert sign_in(known, "dora", "mistyped").status_code == 401
+    assert sign_in(known, "dora").status_code == 303
+    stolen = made.app.test_client()
+    stolen.set_cookie(known_browsers.COOKIE, known.get_cookie(known_browsers.COOKIE).value + "x")
+    assert sign_in(stolen, "dora").status_code == 429
+
+
+def test_guessing_at_one_name_from_many_addresses_is_stopped(build: Build) -> None:
+    made = build()
+    add(made, "dora", "Dora")
+
+    def sign_in_from(address: str) -> None:
+        passwords.sign_in(made.db, name="dora", password=PASSWORD, address=address, now=made.now)
+
+    with made.db.write() as session:
+        for n in range(passwords.ATTEMPTS_AT_NAME - 1):
+            attempts.count(session, {f"name:dora address:192.0.2.{n}": 1, "name:dora": 1}, made.now)
+    sign_in_from("198.51.100.1")
+    with made.db.write() as session:
+        attempts.count(session, {"name:dora": 1}, made.now)
+    with pytest.raises(TooManyAttempts):
+        sign_in_from("198.51.100.1")
+
+
+def test_guessing_in_a_known_browser_is_stopped_as_well(build: Build) -> None:
+    made = build()
+    add(made, "dora", "Dora")
+    client = made.app.test_client()
+    sign_in(client, "dora")
+    guesses = [sign_in(client, "dora", "a guess").status_code for _ in range(passwords.ATTEMPTS_IN_KNOWN_BROWSER + 1)]
+    assert guesses == [401] * passwords.ATTEMPTS_IN_KNOWN_BROWSER + [429]
+
+
+def test_who_mistyped_and_then_succeeds_uses_up_nothing_of_the_hall(build: Build) -> None:
+    made = build()
+    add(made, "dora", "Dora")
+    at_door = after_guesses_from_the_hall(made, passwords.ATTEMPTS_FROM_ADDRESS - 3)
+    for _ in range(5):  # somebody new each time, as far as their browser tells
+        for _ in range(2):
+            with pytest.raises(WrongPassword):
+                at_door("dora", "mistyped")
+        at_door("dora", PASSWORD)
+
+
 def test_one_password_tried_on_many_names_is_stopped_before_it_is_compared(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +182,7 @@ def test_writers_behind_a_held_lock_are_all_told_after_one_wait(locked: Installa
         except Busy:
             told.append("busy")
 
-    with closing(sqlite3.connect(locked.config.home / "unseen.db", isolation_level=None)) as other:
+    with closing(sqlite.driver.connect(locked.config.home / "unseen.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
         writers = [threading.Thread(target=write, args=(locked.db,)) for _ in range(4)]
@@ -140,7 +198,7 @@ def test_writers_behind_a_held_lock_are_all_told_after_one_wait(locked: Installa
 
 def test_reading_goes_on_while_somebody_else_holds_the_lock(locked: Installation) -> None:
     token = tokens.issue_token(locked.db, "alice", actor="test", now=locked.now)  # never used: its first use is noted
-    with closing(sqlite3.connect(locked.config.home / "unseen.db", isolation_level=None)) as other:
+    with closing(sqlite.driver.connect(locked.config.home / "unseen.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         client = locked.client()
         reply = client.get("/api/competitions/lecture/limits", headers={"Authorization": f"Bearer {token}"})

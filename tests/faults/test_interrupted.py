@@ -10,17 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, update
 from tests.installations import Installation
 from tests.visitors import send
 
+from unseen_server import working
 from unseen_server.core.splits import PUBLIC
 from unseen_server.db import migrate
+from unseen_server.db.delivery import Delivery
+from unseen_server.db.models import Job
 from unseen_server.db.session import Database
-from unseen_server.services import backups, doctor
+from unseen_server.services import backups, correcting, doctor, jobs
+from unseen_server.services import rescore as rescoring
 from unseen_server.services.keys import KeyRing
-from unseen_server.services.rescore import rescore
+from unseen_server.services.receipts import Signer
 from unseen_server.services.reveal import reveal
+from unseen_server.working import Tools
 
 KILLED = 9
 SELDOM = 1 if os.environ.get("UNSEEN_LONG") else 5  # else after each so many statements
@@ -94,15 +99,20 @@ def test_a_reveal_shows_all_or_nothing(made: Installation) -> None:
     assert is_well(made)
 
 
-@pytest.mark.slow
-def test_a_correction_counts_whole_or_not_at_all(made: Installation) -> None:
-    key, before, deed = made.bundle.key, boards(made), made.asking()
+def corrected(made: Installation) -> bytes:
+    key = made.bundle.key
     labels = np.clip(key.labels + 1, *made.bundle.settings.bounds).tolist()
     rows = zip(key.ids, labels, np.where(key.usage == PUBLIC, "Public", "Private"), strict=True)
-    corrected = "id,minutes,Usage\n" + "".join(f"{row_id},{label!r},{usage}\n" for row_id, label, usage in rows)
+    table = "".join(f"{row_id},{label!r},{usage}\n" for row_id, label, usage in rows)
+    return f"id,minutes,Usage\n{table}".encode()
+
+
+@pytest.mark.slow
+def test_a_correction_counts_whole_or_not_at_all(made: Installation) -> None:
+    content, before, deed = corrected(made), boards(made), made.asking()
 
     def correct(db: Database) -> None:
-        rescore(db, KeyRing(db), content=corrected.encode(), **deed)
+        rescoring.rescore(db, KeyRing(db), content=content, **deed)
 
     for _ in killed_everywhere(made, correct, every=SELDOM):
         assert boards(made) == before
@@ -131,3 +141,25 @@ def test_a_backup_that_is_killed_leaves_no_file_under_its_name(made: Installatio
         assert not file.exists()
     with backups.restored_for_a_look(file) as (config, db), closing(db):
         assert all(finding.ok for finding in doctor.examine(config, db))
+
+
+@pytest.mark.slow
+def test_a_correction_that_workers_die_over_counts_once(made: Installation) -> None:
+    before, content = boards(made), corrected(made)
+    ref = correcting.hand_in(made.db, Delivery(made.db), made.keys, content=content, **made.asking())
+
+    def attempt(db: Database) -> None:
+        working.work(Tools(db, KeyRing(db), Signer("secret"), lambda: made.now), ref)
+
+    for _ in killed_everywhere(made, attempt, every=SELDOM):
+        assert boards(made) == before
+        with made.db.write() as session:  # the lease runs out, and more of them may die than in life
+            session.execute(update(Job).values(lease_until=None, attempts=0))
+    after = boards(made)
+    assert after != before
+    attempt(made.db)
+    assert boards(made) == after
+    place = made.asking()
+    assert rescoring.current_key(made.db, made.keys, **place).version == 2
+    assert jobs.shown(made.db, ref=ref, principal=place["principal"], now=made.now).state == "done"
+    assert is_well(made)

@@ -17,12 +17,13 @@ import httpx2
 import psutil
 import pytest
 from sqlalchemy import text
+from tests.figures import LONG, Tell
 from tests.installations import STUDENTS, Installation, Server, free_port, install, make_folder, serving
 
 from unseen_server.config import Config
 from unseen_server.services import doctor
 
-ROUNDS = 20 if os.environ.get("UNSEEN_LONG") else 4
+ROUNDS = 20 if LONG else 4
 
 
 def kill_everything(server: Server) -> None:
@@ -63,7 +64,10 @@ class Uploader:
 
 
 @pytest.mark.slow
-def test_what_was_acknowledged_survives_kill_9_and_is_there_once(database_url: str, tmp_path: Path) -> None:
+@pytest.mark.figure("kill")
+def test_what_was_acknowledged_survives_kill_9_and_is_there_once(
+    database_url: str, tmp_path: Path, figure: Tell
+) -> None:
     now = datetime.now(UTC)
     folder = make_folder(tmp_path / "bundle", now=now, daily_limit=100_000)
     with closing(install(Config(home=tmp_path, database_url=database_url), folder, now=now)) as installation:
@@ -79,6 +83,7 @@ def test_what_was_acknowledged_survives_kill_9_and_is_there_once(database_url: s
                 stop.set()
                 for run in running:
                     run.result()
+            figure(f"rounds on {installation.db.engine.dialect.name}", 1)
         with serving(installation, port=port), httpx2.Client() as client:
             for uploader in uploaders:
                 for key in uploader.unanswered:

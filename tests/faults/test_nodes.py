@@ -9,9 +9,9 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import cycle
@@ -21,18 +21,26 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.installations import STUDENTS, Installation, Server, free_port, install, make_folder, new_postgres, serving
+from tests.object_store import BUCKET, bucket
+from tests.proxies import Asked, Proxy, in_front_of, needs_nginx
 
+from unseen import Client, OutcomeUnknown, Receipt
 from unseen_server.config import Config
-from unseen_server.services import accounts, doctor
+from unseen_server.services import accounts, doctor, teamwork
 
 AT_ONCE = 8
 LIMIT = 3
 TRIALS = 200 if os.environ.get("UNSEEN_LONG") else 25
+TEAMS = 100 if os.environ.get("UNSEEN_LONG") else 8
+MOST_ROUNDS = 4
+FIRST = 30  # answers of a server before it is killed
 ROUNDS = 20 if os.environ.get("UNSEEN_LONG") else 3
 
 
 @contextmanager
-def shared(server: str, template: str, folder: Path, **settings: object) -> Iterator[Installation]:
+def shared(
+    server: str, template: str, folder: Path, objects: str | None = None, **settings: object
+) -> Iterator[Installation]:
     """An installation on PostgreSQL; its secret comes from the environment, as that of several servers does."""
     now = datetime.now(UTC)
     bundle = make_folder(folder / "bundle", now=now, **settings)
@@ -41,20 +49,22 @@ def shared(server: str, template: str, folder: Path, **settings: object) -> Iter
         new_postgres(server, template) as url,
     ):
         patch.setenv("UNSEEN_SECRET_KEY", secrets.token_urlsafe())
-        config = Config(home=folder, database_url=url, secret_key=os.environ["UNSEEN_SECRET_KEY"])
+        config = Config(home=folder, database_url=url, secret_key=os.environ["UNSEEN_SECRET_KEY"], objects_url=objects)
         with closing(install(config, bundle, now=now)) as installation:
             yield installation
 
 
 @contextmanager
-def node(installation: Installation, name: str, port: int) -> Iterator[Server]:
-    """One server with a home of its own, as on another machine."""
+def node(installation: Installation, name: str, port: int, **settings: str) -> Iterator[Server]:
+    """One server with a home of its own, as on another machine, that believes a proxy on this one."""
     home = installation.config.home / name
     home.mkdir(exist_ok=True)
     elsewhere = Installation(
         replace(installation.config, home=home), installation.db, installation.folder, installation.bundle
     )
-    with serving(elsewhere, port=port) as server:
+    if elsewhere.config.objects_url:
+        settings["UNSEEN_OBJECTS_URL"] = elsewhere.config.objects_url
+    with serving(elsewhere, port=port, **{"UNSEEN_TRUSTED_PROXY": "127.0.0.1", **settings}) as server:
         yield server
 
 
@@ -91,10 +101,58 @@ class Program:
             return
 
 
-def assert_there_once(installation: Installation, programs: list[Program]) -> None:
+class Student:
+    """Somebody with our client, which asks again by itself; what it could not learn is asked for with the same key."""
+
+    def __init__(self, installation: Installation, username: str, proxy: Proxy) -> None:
+        self.slug, self.username = installation.slug, username
+        self.file = installation.config.home / f"{username}.csv"
+        self.file.write_bytes(installation.noisy(8.0))
+        self.client = Client(proxy.url, installation.token(username), transport=proxy.transport())
+        self.acknowledged: dict[str, int] = {}
+        self.replayed = 0
+
+    def run(self, stop: threading.Event) -> None:
+        with self.client:
+            while not stop.is_set():
+                receipt = self.submit(f"{self.username}-{secrets.token_hex()}")
+                assert self.client.submission(receipt.ref).public_score == receipt.public_score
+                self.client.leaderboard(self.slug)
+
+    def submit(self, key: str) -> Receipt:
+        while True:
+            with suppress(OutcomeUnknown):
+                receipt = self.client.submit(self.slug, self.file, idempotency_key=key)
+                self.acknowledged[key] = receipt.ref
+                self.replayed += receipt.replayed
+                return receipt
+
+
+@contextmanager
+def at_work(students: Sequence[Student]) -> Iterator[None]:
+    """They go on all the while; none of them may fail."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(len(students)) as pool:
+        running = [pool.submit(student.run, stop) for student in students]
+        try:
+            yield
+        finally:
+            stop.set()
+        for student in running:
+            student.result(60)
+
+
+def stored(installation: Installation) -> dict[str, int]:
     with installation.db.read() as session:
-        stored = {row.idempotency_key: row.id for row in session.execute(text("SELECT * FROM submissions"))}
-    assert stored == {key: ref for program in programs for key, ref in program.acknowledged.items()}
+        return {row.idempotency_key: row.id for row in session.execute(text("SELECT * FROM submissions"))}
+
+
+def acknowledged(programs: Sequence[Program | Student]) -> dict[str, int]:
+    return {key: ref for program in programs for key, ref in program.acknowledged.items()}
+
+
+def assert_there_once(installation: Installation, programs: Sequence[Program | Student]) -> None:
+    assert stored(installation) == acknowledged(programs)
     assert [finding for finding in doctor.examine(installation.config, installation.db) if not finding.ok] == []
 
 
@@ -197,3 +255,116 @@ def test_what_one_server_acknowledged_every_other_shows(
             assert board["entries"][0]["score"] == sent["public_score"]
             receipt = client.get(f"{two.url}/api/submissions/{sent['ref']}/receipt").json()
             assert receipt["signature"] == sent["signature"]
+
+
+# behind the proxy
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where the servers keep files: a folder that both see, or a bucket."""
+    if request.param == "folder":
+        yield (tmp_path / "objects").as_uri()
+        return
+    with bucket(monkeypatch):
+        yield f"s3://{BUCKET}/unseen"
+
+
+@contextmanager
+def two_behind_a_proxy(made: Installation, folder: Path) -> Iterator[tuple[Proxy, list[int]]]:
+    ports = [free_port(), free_port()]
+    with ExitStack() as stack:
+        for n, port in enumerate(ports):
+            stack.enter_context(node(made, f"node{n}", port))
+        yield stack.enter_context(in_front_of(ports, folder / "nginx")), ports
+
+
+def team_up(made: Installation, host: str, guest: str) -> None:
+    with made.db.write() as session:
+        for name in (host, guest):
+            user = accounts.add_user(session, name, now=made.now, actor="test")
+            accounts.enrol(session, user, made.course(session), "student", now=made.now, actor="test")
+    teamwork.invite(made.db, who=guest, **made.asking(host))
+    (asked,) = teamwork.own_team(made.db, **made.asking(guest)).invitations
+    teamwork.accept(made.db, team_id=asked.team_id, **made.asking(guest))
+
+
+@pytest.mark.slow
+@needs_nginx
+def test_the_limit_of_a_team_is_exact_through_the_proxy(
+    postgres_server: str, postgres_template: str, tmp_path: Path, objects: str
+) -> None:
+    with ExitStack() as stack:
+        made = stack.enter_context(shared(postgres_server, postgres_template, tmp_path, objects, daily_limit=LIMIT))
+        proxy, ports = stack.enter_context(two_behind_a_proxy(made, tmp_path))
+        client = stack.enter_context(proxy.client())
+        pool = stack.enter_context(ThreadPoolExecutor(AT_ONCE))
+
+        def upload(token: str) -> int:
+            return client.post(
+                f"/api/competitions/{made.slug}/submissions",
+                files={"file": ("p.csv", made.file(50.0))},
+                headers={"Authorization": f"Bearer {token}"},
+            ).status_code
+
+        for trial in range(TEAMS):
+            team_up(made, f"host{trial}", f"guest{trial}")
+            tokens = [made.token(f"host{trial}"), made.token(f"guest{trial}")]
+            assert [upload(token) for token in tokens[: LIMIT - 1]] == [201] * (LIMIT - 1)
+            statuses = Counter(pool.map(upload, tokens * (AT_ONCE // 2)))
+            assert statuses == {201: 1, 429: AT_ONCE - 1}, f"trial {trial}"
+        assert {server for asked in proxy.asked() for server in asked.servers} >= {f"127.0.0.1:{n}" for n in ports}
+        assert [finding for finding in doctor.examine(made.config, made.db) if not finding.ok] == []
+
+
+@pytest.mark.slow
+@needs_nginx
+def test_a_student_behind_the_proxy_gets_a_receipt_whichever_server_dies(
+    postgres_server: str, postgres_template: str, tmp_path: Path, objects: str
+) -> None:
+    settings = {"daily_limit": 100_000}
+    with shared(postgres_server, postgres_template, tmp_path, objects, **settings) as made, ExitStack() as stack:
+        ports = [free_port(), free_port()]
+        stack.enter_context(node(made, "one", ports[0]))
+        proxy = stack.enter_context(in_front_of(ports, tmp_path / "nginx"))
+        students = [Student(made, name, proxy) for name in STUDENTS]
+        with at_work(students):
+            for _ in range(MOST_ROUNDS):
+                with node(made, "two", ports[1]) as doomed:
+                    waited_for = len(sent_to(proxy, ports[1])) + FIRST
+                    while len(sent_to(proxy, ports[1])) < waited_for:  # nginx leaves it alone for 10 s after a failure
+                        time.sleep(0.05)
+                    os.killpg(doomed.process.pid, signal.SIGKILL)
+                    doomed.process.wait(10)
+                if interrupted(proxy):
+                    break
+        uploads = [one for one in proxy.asked() if one.request.startswith("POST")]
+        assert {one.status for one in uploads} == {201, 502}
+        assert not [one for one in uploads if one.was_sent_twice], "nginx sent an upload to two servers"
+        assert_there_once(made, students)
+
+
+def interrupted(proxy: Proxy) -> list[Asked]:
+    return [one for one in proxy.asked() if one.request.startswith("POST") and one.status == 502]
+
+
+def sent_to(proxy: Proxy, port: int) -> list[Asked]:
+    return [one for one in proxy.asked() if f"127.0.0.1:{port}" in one.servers and one.status < 500]
+
+
+@needs_nginx
+def test_an_upload_that_is_sent_to_both_servers_counts_once(
+    postgres_server: str, postgres_template: str, tmp_path: Path
+) -> None:
+    with (
+        shared(postgres_server, postgres_template, tmp_path) as made,
+        two_behind_a_proxy(made, tmp_path) as (proxy, _),
+        closing(Client(proxy.url, made.token("alice"), transport=proxy.transport())) as alice,
+    ):
+        (tmp_path / "p.csv").write_bytes(made.noisy(8.0))
+        receipts = [alice.submit(made.slug, tmp_path / "p.csv", idempotency_key="once") for _ in range(4)]
+        assert [receipt.replayed for receipt in receipts] == [False, True, True, True]
+        assert len({receipt.ref for receipt in receipts}) == 1
+        servers = {one.servers[-1] for one in proxy.asked() if one.request.startswith("POST")}
+        assert len(servers) == 2
+        assert alice.limits(made.slug).used_today == 1

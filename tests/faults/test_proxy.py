@@ -2,90 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
-from tests.faults.test_slow_clients import SUBMISSIONS, answering, dial
-from tests.installations import Server, free_port
+from tests.faults.test_slow_clients import SUBMISSIONS, answering, dial, everything_from
+from tests.installations import SLUG, Server, free_port
+from tests.proxies import CLIENT, in_front_of, needs_nginx
 
+from unseen import Client
+from unseen.errors import OutcomeUnknown
 from unseen_server.config import Config
 from unseen_server.serving import proxy_believed
 
-CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx.conf"
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 SLOW = 100
-CLIENT = "127.0.0.2"
-SELF_SIGNED = (
-    *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-    *("-addext", "subjectAltName=DNS:localhost"),
-)
+LARGE = 1_000_000  # bytes of a body that nginx keeps on its disk
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
-
-AROUND = """
-daemon off; pid {home}/nginx.pid; error_log {home}/error.log; worker_processes 1;
-events {{ worker_connections 2048; }}
-http {{
-    access_log off;
-    client_body_temp_path {home}/body; proxy_temp_path {home}/answers; fastcgi_temp_path {home}/f;
-    uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;
-    include {home}/unseen.conf;
-}}
-"""
+pytestmark = needs_nginx
 
 
-@contextmanager
-def in_front_of(port: int, home: Path) -> Iterator[httpx2.Client]:
-    """nginx as it is configured, but for ports, names and a certificate of its own, and a client that trusts that."""
-    home.mkdir()
-    tls, plain = free_port(), free_port()
-    certificate, key = home / "cert.pem", home / "key.pem"
-    subprocess.run(
-        [*SELF_SIGNED, "-keyout", key, "-out", certificate],
-        check=True,
-        capture_output=True,
-    )
-    text = CONFIGURATION.read_text()
-    for shipped, here in {
-        "127.0.0.1:8000": f"127.0.0.1:{port}",
-        "listen 443": f"listen 127.0.0.1:{tls}",
-        "listen 80": f"listen 127.0.0.1:{plain}",
-        "unseen.example.edu": "localhost",
-        "/etc/ssl/certs/unseen.pem": str(certificate),
-        "/etc/ssl/private/unseen.key": str(key),
-    }.items():
-        assert shipped in text
-        text = text.replace(shipped, here)
-    (home / "unseen.conf").write_text(text)
-    (home / "nginx.conf").write_text(AROUND.format(home=home))
-    process = subprocess.Popen([str(NGINX), "-p", str(home), "-c", str(home / "nginx.conf")], stderr=subprocess.PIPE)
-    trusted = ssl.create_default_context(cafile=str(certificate))
-    transport = httpx2.HTTPTransport(verify=trusted, local_address=CLIENT)
-    try:
-        with httpx2.Client(base_url=f"https://localhost:{tls}", transport=transport, timeout=20) as client:
-            _wait_for(client, process)
-            yield client
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
-
-
-def _wait_for(client: httpx2.Client, process: subprocess.Popen[bytes]) -> None:
-    patience = time.monotonic() + 20
-    while time.monotonic() < patience and process.poll() is None:
-        try:
-            client.get("/")
-            return
-        except httpx2.TransportError:
-            time.sleep(0.05)
-    raise RuntimeError("nginx did not start")
+def port_of(server: Server) -> int:
+    return int(server.url.rsplit(":", 1)[1])
 
 
 def test_the_address_of_the_client_and_its_scheme_are_seen_and_what_it_says_of_them_is_not(tmp_path: Path) -> None:
@@ -94,14 +34,17 @@ def test_the_address_of_the_client_and_its_scheme_are_seen_and_what_it_says_of_t
         return [f"{environ['REMOTE_ADDR']} {environ['wsgi.url_scheme']} {environ['HTTP_HOST']}".encode()]
 
     believed = proxy_believed(Config(home=tmp_path, database_url="", trusted_proxy="127.0.0.1"))
-    with answering(tell, **believed) as (_, port), in_front_of(port, tmp_path / "nginx") as client:
+    with (
+        answering(tell, **believed) as (_, port),
+        in_front_of([port], tmp_path / "nginx") as proxy,
+        proxy.client() as client,
+    ):
         said = {"X-Forwarded-For": "10.9.9.9", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example"}
         assert client.get("/", headers=said).text == f"{CLIENT} https localhost"
 
 
 def test_an_upload_and_a_page_go_through(live: Server, tmp_path: Path) -> None:
-    port = int(live.url.rsplit(":", 1)[1])
-    with in_front_of(port, tmp_path / "nginx") as client:
+    with in_front_of([port_of(live)], tmp_path / "nginx") as proxy, proxy.client() as client:
         reply = client.post(
             SUBMISSIONS,
             files={"file": ("p.csv", live.installation.file())},
@@ -113,13 +56,85 @@ def test_an_upload_and_a_page_go_through(live: Server, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_slow_clients_of_the_proxy_do_not_reach_the_server(live: Server, tmp_path: Path) -> None:
-    port = int(live.url.rsplit(":", 1)[1])
-    with in_front_of(port, tmp_path / "nginx") as client, ExitStack() as slow:
+    with in_front_of([port_of(live)], tmp_path / "nginx") as proxy, proxy.client() as client, ExitStack() as slow:
         assert client.base_url.port
-        context = ssl.create_default_context(cafile=str(tmp_path / "nginx" / "cert.pem"))
         for _ in range(SLOW):
             plain = slow.enter_context(dial(("127.0.0.1", client.base_url.port)))
-            wire = slow.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+            wire = slow.enter_context(proxy.trusted.wrap_socket(plain, server_hostname="localhost"))
             wire.sendall(f"POST {SUBMISSIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n1".encode())
         for _ in range(10):
             assert client.get(f"/competitions/{live.slug}/leaderboard").status_code == 200
+
+
+# what nginx answers by itself
+
+
+def refused(client: httpx2.Client, path: str, **request: Any) -> httpx2.Response:
+    """The answer to the head of an upload that never comes."""
+    assert client.base_url.port
+    head = {"Host": "localhost", "Content-Length": str(LARGE), "Connection": "close", **request}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+    reply = b""
+    with (
+        dial(("127.0.0.1", client.base_url.port)) as plain,
+        ssl._create_unverified_context().wrap_socket(plain) as wire,
+    ):
+        wire.sendall(f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode())
+        reply = everything_from(wire)
+    head_of_reply, _, body = reply.partition(b"\r\n\r\n")
+    status, *named = head_of_reply.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in named)
+    headers.pop("Transfer-Encoding", None)
+    return httpx2.Response(int(status.split()[1]), headers=headers, content=body)
+
+
+def assert_a_problem(reply: httpx2.Response, status: int, code: str) -> None:
+    said = reply.json()
+    assert (reply.status_code, said["status"], said["code"]) == (status, status, code)
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert (reply.headers["X-Content-Type-Options"], reply.headers["Cache-Control"]) == ("nosniff", "no-store")
+    assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"]
+    assert reply.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert reply.headers["Server"] == "nginx"
+
+
+def test_nobody_fills_its_disk_who_is_not_signed_in(live: Server, tmp_path: Path) -> None:
+    token = {"Authorization": f"Bearer {live.token('alice')}"}
+    with in_front_of([port_of(live)], tmp_path / "nginx") as proxy, proxy.client() as client:
+        assert_a_problem(refused(client, SUBMISSIONS), 401, "not_signed_in")
+        assert_a_problem(refused(client, SUBMISSIONS, Authorization="Bearer unseen_made_up"), 401, "not_signed_in")
+        assert client.post(SUBMISSIONS, content=iter([b"in chunks"])).headers["Server"] == "nginx"
+        large = {"file": ("p.csv", b"x" * LARGE)}
+        assert client.post(SUBMISSIONS, files=large, headers=token).json()["code"] == "bad_file"
+        small = {"file": ("p.csv", b"x")}
+        assert "Permissions-Policy" in client.post(SUBMISSIONS, files=small).headers, "not the server's own answer"
+
+
+def test_a_kaggle_upload_goes_through_by_its_ticket(live: Server, tmp_path: Path) -> None:
+    token = {"Authorization": f"Bearer {live.token('alice')}"}
+    content = live.installation.file()
+    with in_front_of([port_of(live)], tmp_path / "nginx") as proxy, proxy.client() as client:
+        path = f"/api/v1/competitions/{live.slug}/submissions/url/{len(content)}/1"
+        begun = client.post(path, data={"fileName": "p.csv"}, headers=token).json()
+        assert client.put(f"/api/v1/uploads/{begun['token']}", content=content).status_code == 201
+
+
+def test_what_nginx_refuses_is_said_as_the_server_says_it(live: Server, tmp_path: Path) -> None:
+    with in_front_of([port_of(live)], tmp_path / "nginx") as proxy, proxy.client() as client:
+        huge = {"Content-Length": str(300 * 2**20)}
+        assert_a_problem(refused(client, SUBMISSIONS, **huge), 413, "file_too_large")
+        assert_a_problem(client.get("/api/" + "a" * 9000), 414, "request_uri_too_long")
+        huge["Accept-Language"] = "zh-TW,en;q=0.5"
+        assert "沒有計入" in refused(client, SUBMISSIONS, **huge).json()["detail"]
+        page = client.get("/" + "a" * 9000)
+        assert (page.status_code, page.headers["Content-Type"]) == (414, "text/html; charset=utf-8")
+        assert "This address is too long." in page.text
+
+
+def test_a_server_that_does_not_answer_leaves_it_open_what_became_of_a_request(tmp_path: Path) -> None:
+    sent = tmp_path / "p.csv"
+    sent.write_bytes(b"id,minutes\n1,1\n")
+    with in_front_of([free_port()], tmp_path / "nginx") as proxy, proxy.client() as client:
+        assert_a_problem(client.get("/api/whoami"), 502, "outcome_unknown")
+        with pytest.raises(OutcomeUnknown), Client(proxy.url, "unseen_x", transport=proxy.transport()) as student:
+            student.submit(SLUG, sent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,16 +12,19 @@ from pathlib import Path
 import httpx2
 import pytest
 from sqlalchemy import text
-from tests.installations import Installation, install, make_folder, serving
+from tests.figures import LONG, Tell
+from tests.installations import Installation, install, make_folder, on_every_database, serving
 
 from unseen_server.config import Config
 from unseen_server.services import accounts, doctor, extensions
 from unseen_server.services.extensions import Wanted
 from unseen_server.services.principals import SERVER
 
+pytestmark = on_every_database
+
 AT_ONCE = 8
 LIMIT = 3
-TRIALS = 200 if os.environ.get("UNSEEN_LONG") else 50
+TRIALS = 200 if LONG else 15
 
 
 @pytest.fixture
@@ -47,7 +49,8 @@ def upload(client: httpx2.Client, url: str, content: bytes, token: str) -> int:
 
 
 @pytest.mark.slow
-def test_parallel_uploads_through_two_processes_never_pass_the_limit(crowded: Installation) -> None:
+@pytest.mark.figure("quota")
+def test_parallel_uploads_through_two_processes_never_pass_the_limit(crowded: Installation, figure: Tell) -> None:
     content = crowded.file(50.0)
     with serving(crowded, processes=2) as server, httpx2.Client() as client, ThreadPoolExecutor(AT_ONCE) as pool:
         url = f"{server.url}/api/competitions/{crowded.slug}/submissions"
@@ -57,6 +60,7 @@ def test_parallel_uploads_through_two_processes_never_pass_the_limit(crowded: In
             assert before == [201] * (LIMIT - 1)
             statuses = Counter(pool.map(lambda _: upload(client, url, content, token), range(AT_ONCE)))  # noqa: B023
             assert statuses == {201: 1, 429: AT_ONCE - 1}, f"trial {trial}"
+            figure(f"trials on {crowded.db.engine.dialect.name}", 1)
     with crowded.db.read() as session:
         most = session.execute(text("SELECT count(*) FROM submissions GROUP BY team_id")).scalars().all()
     assert most == [LIMIT] * TRIALS

@@ -14,6 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from tests.core.prediction_files import FILES
+from tests.figures import Tell
 from tests.installations import COURSE, Installation, install, make_folder, new_sqlite
 from werkzeug.test import TestResponse
 
@@ -161,7 +162,10 @@ def as_seen(response: TestResponse) -> tuple[object, ...]:
     return re.sub("/uploads/.*", "/uploads/", response.request.path), response.status, headers, body
 
 
-def test_two_worlds_that_differ_in_private_labels_answer_alike(worlds: tuple[Installation, Installation]) -> None:
+@pytest.mark.figure("secrecy")
+def test_two_worlds_that_differ_in_private_labels_answer_alike(
+    worlds: tuple[Installation, Installation], figure: Tell
+) -> None:
     one, two = worlds
     assert (one.bundle.key.labels != two.bundle.key.labels).sum() == one.bundle.key.n_private
     seen, drawn, compared = [], False, False
@@ -170,7 +174,8 @@ def test_two_worlds_that_differ_in_private_labels_answer_alike(worlds: tuple[Ins
         seen.append((a.request.path, a.status_code))
         drawn |= b'class="curve ' in a.data
         compared |= b'"rank_interval":[' in a.data
-    assert len(seen) > 100
+    assert len(seen) >= 500
+    figure("requests to both worlds", len(seen))
     assert drawn  # the chart of public scores was among them,
     assert compared  # and so were ties and ranks
     for part, status in (("chain", 200), ("key", 404), ("meter", 404), ("copies", 403)):

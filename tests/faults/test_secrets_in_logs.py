@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.installations import Server, install, make_folder, new_sqlite, serving
+from tests.installations import Build, Server, install, make_folder, new_sqlite, serving
 from tests.visitors import PASSWORD, add, hidden
 
 from unseen_server.config import Config
+from unseen_server.db import sqlite
 from unseen_server.services import joining, links
 from unseen_server.services.principals import SERVER
 from unseen_server.web.context import SESSION_COOKIE
@@ -99,7 +101,7 @@ def test_no_secret_is_in_the_log_whatever_happens(server: Server) -> None:
     secrets["labels"] = labels
 
     assert {200, 201, 401, 403} <= {*knock(server, secrets, form_token)}
-    with closing(sqlite3.connect(made.config.home / "unseen.db")) as outside:
+    with closing(sqlite.driver.connect(made.config.home / "unseen.db")) as outside:
         for table in TABLES:  # from now on every row for them is refused, with all its values at hand
             refuse = "SELECT RAISE(ABORT, 'broken by the test')"
             outside.execute(f"CREATE TRIGGER break_{table} BEFORE INSERT ON {table} BEGIN {refuse}; END")
@@ -121,3 +123,45 @@ def test_no_secret_is_in_the_log_whatever_happens(server: Server) -> None:
     rows = [line for line in labels.splitlines()[1:] if line.endswith("Private")]
     assert not [row for row in rows if row in log]
     assert made.file().decode() not in log
+
+
+# what is in an uploaded file, where a library quotes what it was given
+
+FAILING = """
+import {module} as broken
+
+def quote(*given, **named):
+    raise ValueError(f"cannot use {{given!r}} {{named!r}} {{[getattr(one, 'content', None) for one in given]}}")
+
+broken.{function} = quote
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        ("unseen_server.core.predictions", "read_predictions"),
+        ("unseen_server.core.metrics", "score"),
+        ("unseen_server.services.entries", "enter"),
+        ("unseen_server.storage", "keep"),
+    ],
+)
+def test_what_was_uploaded_is_in_no_log_wherever_scoring_fails(
+    build: Build, tmp_path: Path, module: str, function: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(FAILING.format(module=module, function=function))
+    made = build(deadline="2999-01-01 00:00")
+    content = made.file(43.19750123)
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    with serving(made, processes=1, PYTHONPATH=path) as server:
+        reply = httpx2.post(
+            f"{server.url}/api/competitions/{server.slug}/submissions",
+            files={"file": (f"{TYPED}.csv", content)},
+            data={"message": TYPED},
+            headers={"Authorization": f"Bearer {server.token('alice')}", "Idempotency-Key": f"key-{TYPED}"},
+        )
+        assert (reply.status_code, TYPED in reply.text, "43.1975" in reply.text) == (503, False, False)
+    log = server.log.read_text()
+    assert "builtins.ValueError\n" in log
+    assert "in quote" in log
+    assert not [word for word in (TYPED, "43.1975", "array([") if word in log]

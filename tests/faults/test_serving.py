@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -21,6 +20,9 @@ from tests.installations import Server, free_port, install, make_folder, new_sql
 
 from unseen_server.config import Config
 from unseen_server.connections import Shares
+from unseen_server.db import sqlite
+
+THREADS = 8  # of each process, as `serving` starts it
 
 SLOW_CLIENTS = 100
 
@@ -83,7 +85,7 @@ def test_a_deadline_counts_by_the_last_byte_and_not_by_the_queue(tmp_path: Path,
         new_sqlite(tmp_path, sqlite_template) as url,
         closing(install(Config(home=tmp_path, database_url=url), folder, now=now)) as installation,
         serving(installation, processes=1, threads=1) as server,
-        closing(sqlite3.connect(tmp_path / "unseen.db", isolation_level=None)) as other,
+        closing(sqlite.driver.connect(tmp_path / "unseen.db", isolation_level=None)) as other,
         ThreadPoolExecutor(2) as pool,
     ):
         requests = [request_bytes(server, who, installation.file()) for who in ("alice", "bob")]
@@ -164,8 +166,17 @@ def held_by(worker: psutil.Process) -> int:
     return sum(wire.status == psutil.CONN_ESTABLISHED for wire in worker.net_connections("tcp"))
 
 
+def wait_until_all_work(server: Server) -> None:
+    """A process has its threads for requests when it begins to accept."""
+    patience = time.monotonic() + 60
+    while min(worker.num_threads() for worker in psutil.Process(server.process.pid).children()) < THREADS:
+        assert time.monotonic() < patience
+        time.sleep(0.05)
+
+
 def test_connections_are_shared_evenly_among_the_processes(live: Server) -> None:
     """Whoever accepted them all would answer a class of programs alone, for their connections stay open."""
+    wait_until_all_work(live)
     with ExitStack() as open_ones:
         for wire in [open_ones.enter_context(connection(live)) for _ in range(20)]:  # all at once, then what they ask
             wire.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")

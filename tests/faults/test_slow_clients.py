@@ -21,6 +21,7 @@ from tests.installations import SLUG, Build, Server, install, make_folder, new_s
 from unseen_server import connections
 from unseen_server.config import Config
 from unseen_server.connections import PATIENCE, Stage
+from unseen_server.web.context import REFUSED_ON_ARRIVAL
 
 SLOW = 100
 LARGE = 32 * 1024 * 1024  # more than the kernel keeps of an answer that nobody reads, and than waitress likes to
@@ -30,7 +31,10 @@ SUBMISSIONS = f"/api/competitions/{SLUG}/submissions"
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-    """Tells the path and the body; /large tells much, piece by piece."""
+    """Tells the path and the body; /large tells much, piece by piece; what was refused on arrival, with that status."""
+    if refused := environ.get(REFUSED_ON_ARRIVAL):
+        start_response(f"{refused} Refused", [])
+        return []
     told = [environ["PATH_INFO"].encode() + b"|" + environ["wsgi.input"].read()]
     start_response("200 Told", [("Content-Type", "text/plain")])
     return [b"x" * (LARGE // 64)] * 64 if environ["PATH_INFO"] == "/large" else told
@@ -282,16 +286,17 @@ def test_a_refusal_is_read_by_a_client_that_sends_its_file_regardless(real_place
     assert asked(real_place, head.encode() + b"x" * 30_000_000).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_full_disk_is_told_and_nothing_else_happens(
-    real_place: tuple[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_told_and_nothing_else_happens(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("waitress.buffers.TempfileBasedBuffer.append", full)
     body = b"x" * 800_000
-    head = f"POST {SUBMISSIONS} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
-    reply = asked(real_place, head.encode() + body)
+    made = build()
+    who = f"Authorization: Bearer {made.token('alice')}"
+    head = f"POST {SUBMISSIONS} HTTP/1.1\r\nHost: x\r\n{who}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with answering(made.app) as address:
+        reply = asked(address, head.encode() + body)
     assert reply.startswith(b"HTTP/1.1 507 ")
     assert b"storage_full" in reply
 

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import text
 from tests.installations import COURSE, Installation
 from tests.services.test_links import PASSWORD, person, signs_in
+from tests.sparing import SERVERS_HASHER
 
+from unseen_server.core import common_passwords
 from unseen_server.core.errors import (
     BadRequest,
     Conflict,
@@ -20,7 +22,7 @@ from unseen_server.core.errors import (
     TooManyAttempts,
     UnknownJoinCode,
 )
-from unseen_server.services import accounts, browser_sessions, joining, passwords, standings, tokens
+from unseen_server.services import accounts, boards, browser_sessions, joining, passwords, tokens
 from unseen_server.services.browser_sessions import SignedIn
 from unseen_server.services.principals import SERVER, Principal
 from unseen_server.services.submit import submit
@@ -107,6 +109,44 @@ def test_a_stolen_browser_does_not_guess_the_password(installation: Installation
         change(installation, here, PASSWORD, "battery staple")
 
 
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password",
+        "PASSWORD1",
+        "iloveyou",
+        "12345678",
+        "1qaz2wsx",
+        "Baseball2026!",
+        "!!sunshine!!",
+        "dave1234",
+        "Unseen-2026",
+    ],
+)
+def test_a_password_that_is_guessed_first_is_refused(installation: Installation, password: str) -> None:
+    with installation.db.write() as session, pytest.raises(BadRequest, match="Choose another one"):
+        accounts.add_user(
+            session, "dave1", email="dave@example.edu", password=password, now=installation.now, actor="test"
+        )
+
+
+@pytest.mark.parametrize("password", ["correct horse", "password of a dave", "aaaa bbbb", "密碼密碼密碼密碼", "x" * 64])
+def test_any_other_password_will_do(password: str) -> None:
+    assert passwords.checked_password(password, "dave1") == password
+
+
+def test_the_list_of_common_passwords_has_more_than_the_3000_that_are_asked_for() -> None:
+    """OWASP ASVS 5.0, 6.2.4, of which those count that could be chosen here."""
+    common = common_passwords._common()
+    assert len([password for password in common if len(password) >= passwords.SHORTEST_PASSWORD]) > 10_000
+
+
+def test_who_has_a_common_password_already_can_still_sign_in(installation: Installation) -> None:
+    with installation.db.write() as session:
+        accounts.user_named(session, "alice").password_hash = passwords._hasher.hash("password")
+    passwords.sign_in(installation.db, name="alice", password="password", address="::1", now=installation.now)
+
+
 @pytest.mark.parametrize("new", ["short", "x" * 1001])
 def test_a_password_has_a_length(installation: Installation, new: str) -> None:
     person(installation, "dora", password=PASSWORD)
@@ -150,9 +190,9 @@ def test_another_name_is_on_the_board_at_once(installation: Installation) -> Non
         received_at=installation.now,
         **place,
     )
-    before = standings.stamp(installation.db, now=installation.now, **place)
+    before = boards.state(installation.db, now=installation.now, **place).stamp
     accounts.set_display_name(installation.db, alice.user_id, "Alice B.", now=installation.now)
-    assert standings.stamp(installation.db, now=installation.now, **place) != before
+    assert boards.state(installation.db, now=installation.now, **place).stamp != before
     for name in ("", "\u200b", "a\u202eb", "x" * 201):
         with pytest.raises(BadRequest):
             accounts.set_display_name(installation.db, alice.user_id, name, now=installation.now)
@@ -292,3 +332,8 @@ def test_two_who_want_one_name_at_once_do_not_both_get_it(installation: Installa
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(join, range(4))) == ["in", *["name_taken"] * 3]
+
+
+def test_a_servers_own_hashes_take_19_mib_and_two_passes_of_argon2id() -> None:
+    """Elsewhere the tests hash at less cost."""
+    assert SERVERS_HASHER.hash("correct horse").startswith("$argon2id$v=19$m=19456,t=2,p=1$")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from tests.figures import LONG, Tell
 from tests.installations import Installation, administer, beside
 from tests.visitors import place_baseline, send
 
@@ -107,6 +108,7 @@ def test_the_number_of_a_deleted_submission_is_not_given_again(
         assert submit_once_more(config, db, installation) > gone
 
 
+@pytest.mark.slow
 def test_an_older_schema_is_restored_and_brought_up_to_date(
     installation: Installation, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -121,8 +123,10 @@ def test_an_older_schema_is_restored_and_brought_up_to_date(
             assert values(db) == values(installation.db)
 
 
+@pytest.mark.slow
+@pytest.mark.figure("backup")
 def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(
-    installation: Installation, tmp_path: Path, request: pytest.FixtureRequest
+    installation: Installation, tmp_path: Path, request: pytest.FixtureRequest, figure: Tell
 ) -> None:
     with installation.db.write() as session:
         session.execute(update(Competition).values(daily_limit=100_000))
@@ -140,7 +144,7 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(
     submitting.start()
     try:
         assert enough.wait(60)
-        for n in range(5):
+        for n in range(20 if LONG else 5):
             before = list(acknowledged)
             back_up(installation, tmp_path / f"{n}.zip")
             with empty("sqlite", tmp_path, request) as (config, db):
@@ -149,11 +153,13 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(
                     kept = set(session.scalars(select(Submission.id)))
                 assert kept >= set(before)
                 assert [found for found in doctor.examine(config, db) if not found.ok] == []
+            figure(f"backups of {installation.db.engine.dialect.name}", 1)
     finally:
         stop.set()
         submitting.join(60)
 
 
+@pytest.mark.slow
 def test_a_damaged_backup_is_refused_and_leaves_nothing_behind(
     installation: Installation, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -17,6 +17,7 @@ from unseen_server.db.models import AuditEntry, Competition, Submission
 from unseen_server.services import authoring, cloning, competitions, editing, finals, launching
 from unseen_server.services.editing import Plan, Settings
 from unseen_server.services.principals import SERVER
+from unseen_server.services.reveal import reveal
 
 
 def current(made: Installation) -> Settings:
@@ -117,6 +118,15 @@ def test_what_is_settled_cannot_change_any_more(build: Build) -> None:
     for settled in ({"release": "rounded"}, {"time_zone": "UTC"}):
         with pytest.raises(Conflict, match="settled"):
             save(made, **settled)
+
+
+def test_what_the_reveal_settled_stays_so_when_the_clock_goes_back_behind_it(installation: Installation) -> None:
+    deadline = installation.bundle.settings.deadline
+    installation.now = deadline + timedelta(hours=1)
+    reveal(installation.db, **installation.asking())
+    installation.now = deadline - timedelta(hours=1)
+    with pytest.raises(Conflict, match="settled by now"):
+        save(installation, deadline=deadline + timedelta(days=1))
 
 
 def test_after_the_reveal_only_what_the_result_does_not_depend_on_can_change(build: Build) -> None:

@@ -93,6 +93,7 @@ def test_what_was_kept_in_the_database_before_stays_readable(installation: Insta
         assert (counted(db, PredictionVector), counted(db, StoredObject)) == (1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["error", "silence", "cut"])
 def test_without_its_store_the_server_is_busy_and_counts_nothing(
     way: Way, database_url: str, tmp_path: Path, bundle_folder: Path, mode: str

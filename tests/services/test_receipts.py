@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -19,7 +18,7 @@ from tests.installations import Build, Installation
 from tests.visitors import place_baseline
 
 from unseen_server.core.receipts import signed_text
-from unseen_server.db import migrate
+from unseen_server.db import migrate, sqlite
 from unseen_server.db.models import Submission, Team
 from unseen_server.services import (
     accounts,
@@ -255,7 +254,7 @@ def test_the_doctor_names_the_first_submission_that_does_not_fit(build: Build, s
     for value in (40.0, 41.0, 42.0):
         send(made, made.file(value))
     assert what_the_doctor_says(made)[0]
-    with closing(sqlite3.connect(made.db.file or "")) as connection, connection:
+    with closing(sqlite.driver.connect(made.db.file or "")) as connection, connection:
         connection.execute(statement)  # foreign keys do not bind whoever has the file
     ok, found = what_the_doctor_says(made)
     assert not ok

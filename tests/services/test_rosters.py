@@ -198,6 +198,7 @@ def test_only_the_course_s_staff_import_its_roster(installation: Installation, w
         import_(installation, PLAIN, who=who)
 
 
+@pytest.mark.slow
 def test_five_thousand_people_take_a_moment(installation: Installation) -> None:
     rows = "".join(f"s{n},s{n}@x.edu,Student {n},B{n:05}\n" for n in range(5000))
     begun = time.monotonic()

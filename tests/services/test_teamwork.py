@@ -28,7 +28,7 @@ from unseen_server.core.errors import (
 )
 from unseen_server.core.merging import Together
 from unseen_server.db.models import AuditEntry, Submission, Team, TeamInvitation, TeamMember
-from unseen_server.services import accounts, doctor, finals, standings, submissions, team_corrections, teamwork
+from unseen_server.services import accounts, boards, doctor, finals, standings, submissions, team_corrections, teamwork
 from unseen_server.services.principals import SERVER
 from unseen_server.services.submit import Receipt, submit
 from unseen_server.services.teamwork import OwnTeam
@@ -200,7 +200,7 @@ def test_a_team_is_renamed_and_no_two_names_look_alike(installation: Installatio
 
 
 def stamp(made: Installation) -> str:
-    return standings.stamp(made.db, slug=made.slug, principal=None, now=made.now)
+    return boards.state(made.db, slug=made.slug, principal=None, now=made.now).stamp
 
 
 # leaving

@@ -25,13 +25,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from tests.installations import COURSE, SLUG, Installation, labelled_rows, make_folder
 from tests.visitors import hidden, send
 
-from unseen_server.db.models import Competition, HeldFile, Rejection, User
-from unseen_server.services import announcements, bundles, extensions, launching, removing, withdrawals
-from unseen_server.services.principals import SERVER
+from unseen_server import working
+from unseen_server.db.delivery import Delivery
+from unseen_server.db.models import Competition, HeldFile, JobPiece, Rejection, User
+from unseen_server.services import (
+    announcements,
+    bundles,
+    correcting,
+    extensions,
+    jobs,
+    launching,
+    removing,
+    withdrawals,
+)
+from unseen_server.services.principals import SERVER, principal_for
+from unseen_server.services.receipts import Signer
+from unseen_server.working import Tools
 
 USUAL: Mapping[str, object] = {"slug": SLUG, "course": COURSE, "username": "alice", "ref": 1}
 
@@ -306,6 +319,41 @@ def a_correction(made: Installation) -> None:
         )
 
 
+def as_teacher(made: Installation) -> dict[str, Any]:
+    """What services want to know; no token is made for it."""
+    with made.db.read() as session:
+        teacher = session.scalars(select(User).where(User.username == "teacher")).one()
+        return {"slug": made.slug, "principal": principal_for(session, teacher), "now": made.now}
+
+
+def work(made: Installation, ref: int) -> None:
+    working.work(Tools(made.db, made.keys, Signer("secret"), lambda: made.now), ref)
+
+
+def an_archive_job(made: Installation) -> None:
+    """Job 1: an archive that the teacher asked for, and that a worker made."""
+    wanted = {"pseudonymous": True, "language": "en"}
+    work(made, jobs.hand_in(made.db, Delivery(made.db), "archive", **as_teacher(made), **wanted))
+
+
+def a_tried_out_correction(made: Installation) -> None:
+    """Job 1: corrected answers that the teacher uploaded, and that a worker tried out."""
+    wanted = {"content": corrected_answers(made), "dry_run": True}
+    work(made, correcting.hand_in(made.db, Delivery(made.db), made.keys, **as_teacher(made), **wanted))
+
+
+def three_jobs(made: Installation) -> None:
+    """A correction that was tried out, one that failed, and an archive that waits."""
+    a_tried_out_correction(made)
+    removed(made)
+    wanted = {"content": corrected_answers(made), "dry_run": True}
+    failed = correcting.hand_in(made.db, Delivery(made.db), made.keys, **as_teacher(made), **wanted)
+    with made.db.write() as session:
+        session.execute(delete(JobPiece).where(JobPiece.job_id == failed))
+    work(made, failed)
+    jobs.hand_in(made.db, Delivery(made.db), "archive", **as_teacher(made), pseudonymous=True, language="en")
+
+
 def the_same_file_twice(made: Installation) -> None:
     """Bob sends what Alice sent, and Alice sends another file of his, scaled."""
     made.tokens.clear()  # those of another world
@@ -367,6 +415,16 @@ RESCORING = (
         form={"confirm": SLUG, "tell": "1"},
         before=a_correction,
     ),
+    Route("GET", "rescoring.planned", "instructor", before=a_tried_out_correction),
+    Route(
+        "POST", "rescoring.confirm", "instructor", form={"confirm": SLUG, "tell": "1"}, before=a_tried_out_correction
+    ),
+)
+
+JOBS = (
+    Route("GET", "jobs.listing", "staff", before=three_jobs),
+    Route("GET", "jobs.page", "staff", before=an_archive_job),
+    Route("GET", "jobs.file", "instructor", before=an_archive_job),
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -389,4 +447,5 @@ ROUTES: tuple[Route, ...] = (
     *METER,
     *GRADES,
     *ARCHIVES,
+    *JOBS,
 )

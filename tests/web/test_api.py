@@ -113,7 +113,9 @@ def test_own_submissions_and_files_are_there_and_others_are_not(installation: In
     content = installation.file()
     upload(alice, content)
     listed = alice.get("/api/competitions/lecture/submissions").get_json()["submissions"]
-    assert [set(submission) for submission in listed] == [SUBMISSION_FIELDS | {"significant", "withdrawn_reason"}]
+    assert [set(submission) for submission in listed] == [
+        SUBMISSION_FIELDS | {"significant", "withdrawn_reason", "refusal"}
+    ]
     assert alice.get("/api/submissions/1").get_json() == listed[0]
     assert alice.get("/api/submissions/1/file").data == content
     for path in ("/api/submissions/1", "/api/submissions/1/file", "/api/submissions/77"):

@@ -99,6 +99,7 @@ def test_a_table_becomes_a_draft_with_its_preflight_and_its_deadline_on_both_clo
     assert made.client().get("/competitions/talks").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_table_larger_than_all_fields_of_a_form_is_no_problem(made: Installation, staff: FlaskClient) -> None:
     large = TABLE + "".join(f"{n % 97}.{n},{n % 89}.5\n" for n in range(FORM_FIELDS_IN_MEMORY // 5))
     assert len(large) > 2 * FORM_FIELDS_IN_MEMORY

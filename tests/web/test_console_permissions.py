@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from tests.figures import Tell
 from tests.installations import NOON, SLUG, Installation, install, new_sqlite
 from tests.visitors import add, place_baseline, send
 from tests.web.console_routes import ROUTES, USUAL, Route
@@ -161,24 +162,28 @@ def test_every_route_of_the_console_is_listed(world: World) -> None:
     assert {(route.method, route.endpoint) for route in ROUTES} == there
 
 
+@pytest.mark.figure("permissions")
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_whoever_may_not_is_shut_out_and_changes_nothing(world: World, route: Route) -> None:
+def test_whoever_may_not_is_shut_out_and_changes_nothing(world: World, route: Route, figure: Tell) -> None:
     world.begin(route)
     for name in PEOPLE.keys() - set(allowed(route)):
         form, before = world.form(route), world.dump()
         answer = world.ask(name, route, form)
         assert answer.status_code in SHUT_OUT, (name, answer.status)
+        figure("routes by persons", 1)
         if answer.status_code == 303:
             assert answer.location.startswith("/login"), (name, answer.location)
         assert world.dump() == before, name
 
 
+@pytest.mark.figure("permissions")
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_whoever_may_is_let_in(world: World, route: Route) -> None:
+def test_whoever_may_is_let_in(world: World, route: Route, figure: Tell) -> None:
     for name in allowed(route):
         world.begin(route)
         answer = world.ask(name, route)
         assert answer.status_code not in (401, 403, 404), (name, answer.status, answer.text)
+        figure("routes by persons", 1)
         assert not (answer.location or "").startswith("/login"), name
 
 

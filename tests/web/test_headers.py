@@ -14,6 +14,8 @@ from werkzeug.test import TestResponse
 
 from unseen_server.app import HEADERS
 from unseen_server.config import Config
+from unseen_server.services import passwords
+from unseen_server.web.context import SESSION_COOKIE
 
 VALUES = {
     "slug": SLUG,
@@ -48,6 +50,7 @@ def refusals_and_faults(client: FlaskClient) -> Iterator[TestResponse]:
     yield client.post("/login", data={"name": "dora"}, environ_overrides={"CONTENT_LENGTH": str(2**40)})
 
 
+@pytest.mark.slow
 def test_every_answer_carries_the_headers(build: Build) -> None:
     made = build()
     statuses = set()
@@ -71,6 +74,7 @@ def is_secret(path: str) -> bool:
     return path.startswith(("/welcome/", "/forgot"))
 
 
+@pytest.mark.slow
 def test_what_a_person_gets_is_kept_by_nobody(build: Build) -> None:
     made = build()
     for client in (browser(made), made.client("alice"), made.client("teacher")):
@@ -128,8 +132,21 @@ def test_every_cookie_is_kept_from_scripts_other_sites_and_listeners(encrypted: 
     language = client.post("/language", data={**form, "language": "en"}, base_url="https://localhost")
     renamed = client.post("/account/name", data={**form, "display_name": "D"}, base_url="https://localhost")
     cookies = [cookie for answer in (signed_in, language, renamed) for cookie in answer.headers.getlist("Set-Cookie")]
-    assert {cookie.split("=")[0] for cookie in cookies} == {"unseen_session", "unseen_language", "unseen_notices"}
+    assert {cookie.split("=")[0] for cookie in cookies} == {
+        f"__Host-unseen_{name}" for name in ("session", "known", "language", "notices")
+    }
     for cookie in cookies:
         for attribute in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
             assert attribute in cookie, cookie
         assert "Domain" not in cookie
+
+
+def test_a_cookie_that_another_host_could_have_set_is_read_only_where_there_is_no_tls(
+    build: Build, encrypted: Installation
+) -> None:
+    for made, status in ((encrypted, 303), (build(), 200)):
+        add(made, "emil", "Emil")
+        started = passwords.sign_in(made.db, name="emil", password=PASSWORD, address="::1", now=made.now)
+        client = made.app.test_client()
+        client.set_cookie(SESSION_COOKIE, started.secret)
+        assert client.get("/account").status_code == status

@@ -16,7 +16,9 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from tests.installations import Build, Installation, make_folder
+from tests.services.test_pending import left_to_workers
 from tests.test_architecture import all_refusals
+from tests.web.console_routes import an_archive_job, work
 from werkzeug.test import TestResponse
 
 from unseen_server.services import device_logins
@@ -25,7 +27,7 @@ from unseen_server.web.openapi import OPERATIONS
 
 LECTURE = "/api/competitions/lecture"
 PROBLEM = "application/problem+json"
-TELLING_HEADERS = {"Location", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate"}
+TELLING_HEADERS = {"Location", "Preference-Applied", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate"}
 
 
 @dataclasses.dataclass
@@ -66,7 +68,9 @@ class Described:
         self.seen.add((operation["operationId"], status, kind))
         if kind is None:
             return
-        self.hold(content[kind].get("schema", {}), reply.get_json() if "json" in kind else reply.text)
+        self.hold(
+            content[kind].get("schema", {}), reply.get_json() if "json" in kind else reply.data.decode(errors="replace")
+        )
         if kind == PROBLEM and reply.status_code != 416:
             assert f"`{reply.get_json()['code']}`" in response["description"]
 
@@ -140,6 +144,9 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
     api.upload(alice, installation.file(), query="?check=true")
     for value in (50.0, 60.0, 60.0):  # the last is a repetition
         api.upload(alice, installation.file(value), headers={"Idempotency-Key": f"k{value}"})
+    with left_to_workers(installation):
+        api.upload(alice, installation.file(70.0))
+    work(installation, 1)
     api.send(alice, "PUT", f"{LECTURE}/final", json={"refs": [2]})
     for path in ("/api/whoami", "/api/competitions", "/api/submissions/1", "/api/submissions/1/file"):
         api.send(alice, "GET", path)
@@ -161,6 +168,13 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
     api.send(teacher, "POST", f"{LECTURE}/extensions", json={"username": "alice", "extra": 2, "reason": "a fault"})
     solution = (installation.folder / "solution.csv").read_bytes()
     api.send(teacher, "POST", f"{LECTURE}/rescore?dry_run=true", data=solution, content_type="text/csv")
+    an_archive_job(installation)
+    installation.app.extensions["unseen"].delivery.here = True  # somebody works
+    prefer = {"Prefer": "respond-async"}
+    job = api.send(teacher, "POST", f"{LECTURE}/rescore", data=solution, content_type="text/csv", headers=prefer)
+    work(installation, job.get_json()["ref"])
+    for path in (job.headers["Location"], f"{LECTURE}/jobs", "/api/jobs/2", "/api/jobs/2/file"):
+        api.send(teacher, "GET", path)
     api.send(teacher, "POST", f"{LECTURE}/close")
     api.send(teacher, "POST", f"{LECTURE}/reveal")
     for path in ("/api/submissions/1/receipt", "/api/receipt-keys", f"{LECTURE}/chain?after=0&limit=9"):
@@ -206,6 +220,9 @@ def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None
         ("teacher", "POST", f"{LECTURE}/rescore", {"content_type": "text/csv", "data": b"id,minutes,Usage"}, 400),
         ("alice", "POST", f"{LECTURE}/rescore", {"content_type": "text/csv", "data": b""}, 403),
         ("alice", "GET", f"{LECTURE}/copies", {}, 403),
+        ("alice", "GET", f"{LECTURE}/jobs", {}, 403),
+        ("teacher", "GET", "/api/jobs/7", {}, 404),
+        ("teacher", "GET", "/api/jobs/7/file", {}, 404),
         ("alice", "GET", f"{LECTURE}/files/train.csv", {"headers": {"Range": "bytes=9999999-"}}, 416),
     ],
 )
