@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import re
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import psutil
 from measuring import ROWS_TO, Row, line, syncs_per_second
+
+from unseen_server.db import sqlite
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "RESULTS.md"
@@ -89,7 +90,7 @@ def _machine() -> dict[str, str]:
         "memory": f"{gibibytes:.0f} GiB",
         "disk": f"{syncs_per_second(FOLDER):,.0f} syncs of 4 KiB a second",
         "system": f"{platform.system()} {platform.release()}",
-        "software": f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {_postgres()}",
+        "software": f"Python {platform.python_version()}, SQLite {sqlite.driver.sqlite_version}, {_postgres()}",
     }
 
 

@@ -26,7 +26,7 @@ class Crowd:
     def everybody(self) -> list[tuple[bytes, bytes]]:
         """What each sends at once, and what it then repeats byte by byte; readers repeat nothing, and read."""
         line = f"GET {self.path} HTTP/1.1\r\nHost: slow.invalid\r\n".encode()
-        body = b"POST /login HTTP/1.1\r\nHost: slow.invalid\r\nContent-Length: 1000000\r\n\r\n"
+        body = b"POST /login HTTP/1.1\r\nHost: slow.invalid\r\nContent-Length: 500000\r\n\r\n"
         return (
             [(line, b"X")] * self.heads + [(body, b"x")] * self.bodies + [((line + b"\r\n") * 20, b"")] * self.readers
         )

@@ -1,9 +1,7 @@
-"""The transaction of a submission through our code against the very same statements through sqlite3 (row 9)."""
+"""The transaction of a submission through our code against the very same statements through the bare driver (row 9)."""
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 import tempfile
 import time
 import uuid
@@ -19,6 +17,7 @@ from measuring import ROUNDS, Row, show, syncs_per_second
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from unseen_server.db import sqlite
 from unseen_server.db.session import LOCK_TIMEOUT, Database
 from unseen_server.services import tokens
 from unseen_server.services.entries import Upload
@@ -75,7 +74,7 @@ def _round(db: Observed, home: Path, token: str, content: bytes) -> tuple[float,
     """Seconds of so many transactions; what they sent is sent again to a copy from before them."""
     keys, signer = KeyRing(db), Signer("bench")
     _submit(db, keys, signer, token, content)  # what only the first has to do
-    copy = shutil.copyfile(home / "unseen.db", home / "copy.db")
+    copy = sqlite.copy(home / "unseen.db", home / "copy.db")
     db.sent, db.seconds = [], 0.0
     for _ in range(IN_A_ROUND):
         _submit(db, keys, signer, token, content)
@@ -90,9 +89,7 @@ def _submit(db: Database, keys: KeyRing, signer: Signer, token: str, content: by
 
 
 def _sent_again(file: Path, statements: list[tuple[str, Any]]) -> float:
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        for pragma in ("journal_mode=DELETE", "synchronous=EXTRA", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
+    with closing(sqlite.connect(file, LOCK_TIMEOUT)) as connection:
         begun = time.perf_counter()
         for statement, values in statements:
             connection.execute(statement, values).fetchall()
