@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.orm import Session
@@ -26,14 +27,21 @@ except ImportError:  # Windows: SQLite's own lock remains, only less fair
     fcntl = None  # type: ignore[assignment]
 
 LOCK_TIMEOUT = 5.0  # seconds a writer waits before it says "busy"
-# The connection used last comes first: it has its pages and its prepared statements at hand.
-POOL: dict[str, Any] = {"pool_size": 16, "max_overflow": 16, "pool_use_lifo": True}
+OPTIONS: dict[str, Any] = {
+    # The connection used last comes first: it has its pages and its prepared statements at hand.
+    "pool_size": 16,
+    "max_overflow": 16,
+    "pool_use_lifo": True,
+    # Each submission writes its receipt and its audit row as JSON.
+    "json_serializer": lambda value: msgspec.json.encode(value).decode(),
+    "json_deserializer": msgspec.json.decode,
+    "hide_parameters": True,  # the values of a statement that fails, which may be secrets, are in no log
+}
 # Uploaded files take PostgreSQL longer to compress than to store, but not with lz4, where it has that.
 CHEAP_COMPRESSION = """
 SELECT set_config(name, 'lz4', false) FROM pg_settings
 WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
 """
-UNTOLD = {"hide_parameters": True}  # the values of a statement that fails, which may be secrets, are in no log
 
 
 class WriterQueue:
@@ -111,7 +119,7 @@ class Database:
     def _open_sqlite(self, path: Path) -> Engine:
         self._queue = WriterQueue(path.with_name(path.name + ".lock"))
         engine = create_engine(
-            self.url, module=sqlite.driver, creator=lambda: sqlite.connect(path, LOCK_TIMEOUT), **UNTOLD, **POOL
+            self.url, module=sqlite.driver, creator=lambda: sqlite.connect(path, LOCK_TIMEOUT), **OPTIONS
         )
 
         @event.listens_for(engine, "connect")
@@ -170,7 +178,7 @@ class Database:
 
 def _open_postgres(url: URL) -> Engine:
     url, patience = url.set(drivername="postgresql+psycopg"), {"connect_timeout": round(LOCK_TIMEOUT)}
-    engine = create_engine(url, connect_args=patience, **UNTOLD, **POOL)
+    engine = create_engine(url, connect_args=patience, **OPTIONS)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: ConnectionPoolEntry) -> None:

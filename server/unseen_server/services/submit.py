@@ -353,9 +353,10 @@ def _locked(session: Session, competition_id: int, principal: Principal) -> tupl
     """
     head = queries.chains.locked_chain(session, competition_id)
     competition = queries.competitions.locked_competition(session, competition_id, exclusively=False)
-    if queries.people.is_disabled(session, principal.user_id):
+    team, is_disabled = queries.teams.locked_team_of(session, competition.id, principal.user_id)
+    if is_disabled:
         raise NotSignedIn()  # deleted meanwhile: nothing of theirs may be kept any more
-    return head, competition, queries.teams.locked_team_of(session, competition.id, principal.user_id)
+    return head, competition, team
 
 
 def _entered(

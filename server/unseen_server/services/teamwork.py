@@ -266,7 +266,7 @@ def _own_team(
             raise Conflict(reason=say("Everybody works alone in this competition."))
     teams.team_of_one(db, competition, principal, now)
     with _changing(db, slug, principal, now) as (session, competition):
-        team = queries.teams.locked_team_of(session, competition.id, principal.user_id)
+        team, _ = queries.teams.locked_team_of(session, competition.id, principal.user_id)
         if teams_of_several and team.kind != "student":
             raise Conflict(
                 reason=say(

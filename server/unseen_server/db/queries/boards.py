@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, TypeVarTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, String, and_, bindparam, case, func, null, or_, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -22,11 +22,10 @@ from unseen_server.db.models import (
     TeamMember,
     User,
 )
+from unseen_server.db.queries.asking import Ts, ask
 
 # What a submission can stand by on a board: what was shown of it, but not where that repeats an earlier one's.
 STANDS_BY = case((Score.accepted.is_(True), Score.shown))
-
-Ts = TypeVarTuple("Ts")  # the columns of a question that another one builds on
 
 
 def finalists(
@@ -220,11 +219,11 @@ def private_board(session: Session, competition_id: int) -> Sequence[Row[Private
 def teams_ahead(session: Session, competition_id: int, direction: str, score: float, submission_id: int) -> int:
     """How many ranked teams stand before this score, reached by this submission."""
     place = {"competition_id": competition_id, "score": score, "submission_id": submission_id}
-    return session.scalar(_AHEAD[direction], place) or 0
+    return ask(session, _AHEAD[direction], place).scalar_one()
 
 
 def ranked_teams(session: Session, competition_id: int) -> int:
-    return session.scalar(_RANKED, {"competition_id": competition_id}) or 0
+    return ask(session, _RANKED, {"competition_id": competition_id}).scalar_one()
 
 
 # Both asked by every file, and therefore made once.
@@ -295,7 +294,7 @@ _NEWEST_BEST = select(func.max(_OF_STANDINGS.submission_id)).where(
 
 def standing_by(session: Session, team_id: int) -> Row[float | None, int | None] | None:
     """What a team stands by on the public board: the best score shown, and the submission that first reached it."""
-    return session.execute(_STANDING, {"team_id": team_id}).one_or_none()
+    return ask(session, _STANDING, {"team_id": team_id}).one_or_none()
 
 
 _STANDING = select(Standing.score, Standing.submission_id).where(Standing.team_id == bindparam("team_id"))

@@ -9,11 +9,12 @@ from sqlalchemy import Row, bindparam, func, select, true
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import AnswerKeyVersion, Chain, ReceiptKey, RemovedLink, Submission
+from unseen_server.db.queries.asking import ask
 
 
 def locked_chain(session: Session, competition_id: int) -> str:
     """The end of the chain; its row is held until the transaction ends: nobody else adds a submission meanwhile."""
-    return session.scalars(_LOCKED, {"competition_id": competition_id}).one()
+    return ask(session, _LOCKED, {"competition_id": competition_id}).scalar_one()
 
 
 _LOCKED = select(Chain.head).where(Chain.competition_id == bindparam("competition_id")).with_for_update()

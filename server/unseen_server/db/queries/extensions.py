@@ -14,6 +14,7 @@ from unseen_server.db.models import (
     TeamMember,
     User,
 )
+from unseen_server.db.queries.asking import ask
 
 
 def live_extensions(
@@ -23,7 +24,7 @@ def live_extensions(
 
     Each with its deadline, its submissions more, and the quota day that they are for.
     """
-    return session.execute(_LIVE, {"competition_id": competition_id, "team_id": team_id, "user_id": user_id}).all()
+    return ask(session, _LIVE, {"competition_id": competition_id, "team_id": team_id, "user_id": user_id}).all()
 
 
 _LIVE = select(Extension.until, Extension.extra, Extension.quota_day).where(

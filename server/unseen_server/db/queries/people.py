@@ -73,14 +73,6 @@ def locked_user(session: Session, user_id: int) -> User:
     ).one()
 
 
-def is_disabled(session: Session, user_id: int) -> bool:
-    return session.scalars(_DISABLED, {"user_id": user_id}).one() is not None
-
-
-# This one and those below that are made once are asked by every file: making a question takes longer than asking it.
-_DISABLED = select(User.disabled_at).where(User.id == bindparam("user_id"))
-
-
 def roles_of(session: Session, user_id: int) -> Sequence[Row[Enrolment, Course]]:
     return session.execute(
         select(Enrolment, Course).join(Course).where(Enrolment.user_id == user_id).order_by(Course.slug)
@@ -91,6 +83,7 @@ def role_by_course(session: Session, user_id: int) -> dict[int, str]:
     return {row.course_id: row.role for row in session.execute(_ROLES, {"user_id": user_id})}
 
 
+# Asked by every file, and therefore made once.
 _ROLES = select(Enrolment.course_id, Enrolment.role).where(Enrolment.user_id == bindparam("user_id"))
 
 

@@ -22,6 +22,7 @@ from unseen_server.db.models import (
     Team,
     TeamMember,
 )
+from unseen_server.db.queries.asking import ask
 
 
 def submission_with_key(
@@ -29,7 +30,7 @@ def submission_with_key(
 ) -> Row[int, str, dict[str, Any] | None, dict[str, Any] | None] | None:
     """Its number, the digest of the request that made it, its receipt, and why it was refused afterwards."""
     sent = {"competition_id": competition_id, "user_id": user_id, "key": key}
-    return session.execute(_WITH_KEY, sent).one_or_none()
+    return ask(session, _WITH_KEY, sent).one_or_none()
 
 
 # This one and those below that are made once are asked by every file: making a question takes longer than asking it.
@@ -42,7 +43,7 @@ _WITH_KEY = select(Submission.id, Submission.request_digest, Submission.receipt,
 
 def used(session: Session, competition_id: int, team_id: int, day: date) -> tuple[int, int]:
     """How many files a team has submitted on that day, and in all."""
-    today, total = session.execute(_USED, {"competition_id": competition_id, "team_id": team_id, "day": day}).one()
+    today, total = ask(session, _USED, {"competition_id": competition_id, "team_id": team_id, "day": day}).one()
     return today, total
 
 
@@ -152,7 +153,8 @@ def chosen_submissions(session: Session, team_ids: Sequence[int]) -> Sequence[Su
 
 
 def rejections_since(session: Session, competition_id: int, user_id: int, since: datetime) -> Sequence[datetime]:
-    return session.scalars(_REJECTIONS, {"competition_id": competition_id, "user_id": user_id, "since": since}).all()
+    mine = {"competition_id": competition_id, "user_id": user_id, "since": since}
+    return ask(session, _REJECTIONS, mine).scalars().all()
 
 
 _REJECTIONS = (

@@ -39,14 +39,18 @@ def locked_team(session: Session, team_id: int) -> Team:
     return session.scalars(select(Team).where(Team.id == team_id).with_for_update()).one()
 
 
-def locked_team_of(session: Session, competition_id: int, user_id: int) -> Team:
-    """The team the person is in by now, held like `locked_team`; the competition's lock keeps them in it."""
-    return session.scalars(_LOCKED_TEAM, {"competition_id": competition_id, "user_id": user_id}).one()
+def locked_team_of(session: Session, competition_id: int, user_id: int) -> Row[Team, bool]:
+    """The team the person is in by now, held like `locked_team`; the competition's lock keeps them in it.
+
+    And whether their account is disabled.
+    """
+    return session.execute(_LOCKED_TEAM, {"competition_id": competition_id, "user_id": user_id}).one()
 
 
 _LOCKED_TEAM = (
-    select(Team)
+    select(Team, User.disabled_at.is_not(None))
     .join(TeamMember, TeamMember.team_id == Team.id)
+    .join(User, User.id == TeamMember.user_id)
     .where(TeamMember.competition_id == bindparam("competition_id"), TeamMember.user_id == bindparam("user_id"))
     .with_for_update(of=Team)
 )
