@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from flask.testing import FlaskClient
 from tests.installations import Build, Installation, make_folder
+from tests.web.console_routes import an_archive_job
 from tests.web.test_openapi import zipped
 from werkzeug.test import TestResponse
 
@@ -82,6 +83,7 @@ def run(client: FlaskClient, command: str, files: dict[str, Path]) -> TestRespon
 
 def test_every_command_of_the_page_runs(build: Build, tmp_path: Path) -> None:
     made = build()
+    an_archive_job(made)
     files = {name: tmp_path / name for name in ("predictions.csv", "solution.csv", "roster.csv", "competition.zip")}
     files["predictions.csv"].write_bytes(made.file())
     files["solution.csv"].write_bytes((made.folder / "solution.csv").read_bytes())
