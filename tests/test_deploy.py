@@ -6,11 +6,13 @@ import os
 import re
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
 from unseen_server import config
 from unseen_server.cli.instance import serve
+from unseen_server.cli.worker import worker
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 FILES = sorted(path for path in DEPLOY.iterdir())
@@ -22,11 +24,13 @@ def test_every_setting_named_there_exists(file: Path) -> None:
     assert set(re.findall(r"\bUNSEEN_\w+", file.read_text(encoding="utf-8"))) <= KNOWN
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_the_server_is_started_with_options_that_it_has(file: Path) -> None:
-    known = {option for parameter in serve.params for option in parameter.opts}
-    for line in re.findall(r"unseen-server.{0,4}serve.*", file.read_text(encoding="utf-8")):
-        assert set(re.findall(r"--[a-z]+", line)) <= known
+@pytest.mark.parametrize("command", [serve, worker], ids=["serve", "worker"])
+def test_servers_and_workers_are_started_with_options_that_they_have(command: click.Command) -> None:
+    known = {option for parameter in command.params for option in parameter.opts}
+    text = "\n".join(file.read_text(encoding="utf-8") for file in FILES)
+    started = re.findall(rf"unseen-server\W{{1,4}}{command.name}\b(.*)", text)
+    assert started
+    assert {option for line in started for option in re.findall(r"--[a-z-]+", line)} <= known
 
 
 def test_the_servers_settings_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,10 +80,45 @@ def test_the_first_screen_says_how_to_start() -> None:
     assert "make test" in first_screen
 
 
-def test_the_guards_that_are_named_exist() -> None:
-    text = (TOP / "CONTRIBUTING.md").read_text() + (TOP / "docs" / "teaching.md").read_text(encoding="utf-8")
-    for path in re.findall(r"`(tests/[\w/]+\.py)`", text):
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(TOP)))
+def test_the_tests_that_are_named_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for path, test in re.findall(r"\b(tests/[\w/]+\.py)(?:::(\w+))?", text):
         assert (TOP / path).exists(), path
+        assert not test or re.search(rf"^def {test}\(", (TOP / path).read_text(encoding="utf-8"), re.MULTILINE), test
+    for name in re.findall(r"`(test_\w+\.py)`", text):
+        assert list(TOP.glob(f"tests/**/{name}")), name
+
+
+PLACE = re.compile(r"`((?:core|services|web|db|storage|working|arrivals|baselines|benchmarks)(?:/\w+)*(?:\.\w+)?)/?`")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(TOP)))
+def test_the_places_in_the_code_that_are_named_exist(document: Path) -> None:
+    for place in PLACE.findall(document.read_text(encoding="utf-8")):
+        assert any(is_in(room, place) for room in (TOP, TOP / "server" / "unseen_server")), place
+
+
+def is_in(room: Path, place: str) -> bool:
+    """A file, a folder, a module, or a name in a module."""
+    path, _, name = place.partition(".")
+    module = room / f"{path}.py"
+    if not module.exists() or name == "py":
+        return (room / place).exists()
+    return not name or bool(re.search(rf"^{name}\b", module.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def settings_in(folders: str) -> set[str]:
+    """What is read from the environment there."""
+    files = (file for folder in folders.split() for file in (TOP / folder).rglob("*.py"))
+    return {name for file in files for name in re.findall(r'"(UNSEEN_[A-Z_]+)"', file.read_text(encoding="utf-8"))}
+
+
+def test_every_setting_is_documented_and_none_that_nobody_reads() -> None:
+    texts = [document.read_text(encoding="utf-8") for document in DOCUMENTS if document.name != "CHANGELOG.md"]
+    documented = set(re.findall(r"\bUNSEEN_[A-Z_]+", "\n".join(texts)))
+    assert settings_in("server client baselines") - documented == set()
+    assert documented - settings_in("server client baselines tests") == set()
 
 
 def test_both_readmes_have_the_same_sections_commands_links_and_settings() -> None:
