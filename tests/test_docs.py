@@ -62,9 +62,18 @@ def test_the_documents_have_commands() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(TOP)))
 def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8")):
         if not target.startswith(("http:", "https:", "mailto:")):
-            assert (document.parent / target).exists(), target
+            path, _, place = target.partition("#")
+            there = document.parent / path if path else document
+            assert there.exists(), target
+            assert not place or place in anchors(there), target
+
+
+def anchors(document: Path) -> list[str]:
+    """Where a link can lead within it: its headings, as GitHub makes addresses of them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 def test_what_can_be_made_is_in_the_makefile() -> None:
