@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -20,7 +24,11 @@ from unseen_server.core.errors import (
     TooManyRejected,
     TotalLimitReached,
 )
+from unseen_server.core.predictions import read_predictions
 from unseen_server.db import models, queries
+from unseen_server.db import session as session_module
+from unseen_server.db.session import Database
+from unseen_server.services import submit as submitting
 from unseen_server.services.submissions import own_limits, own_submissions
 from unseen_server.services.submit import Receipt, check, submit
 
@@ -257,3 +265,40 @@ def test_files_in_the_queue_leave_the_competition_to_who_wants_it_alone(installa
                 other.execute(text("SET LOCAL lock_timeout = '5s'"))
                 assert queries.competitions.locked_competition(other, 1, exclusively=True)
         assert sent.result().ref == 2
+
+
+def test_one_file_at_a_time_is_read_and_written_by_a_process(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "PATIENCE", 60.0)
+    at_once, most = Counter[str](), []
+
+    def watched(*arguments: Any) -> Any:
+        at_once["reading"] += 1
+        most.append(at_once["reading"])
+        time.sleep(0.01)  # where others would begin
+        predictions = read_predictions(*arguments)
+        at_once["reading"] -= 1
+        return predictions
+
+    monkeypatch.setattr(submitting, "read_predictions", watched)
+    with ThreadPoolExecutor(5) as pool:
+        refs = [receipt.ref for receipt in pool.map(send, [installation] * 5, [installation.file(50.0)] * 5)]
+    assert sorted(refs) == [1, 2, 3, 4, 5]
+    assert most == [1] * 5
+
+
+def test_nobody_waits_long_for_the_files_of_others(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "PATIENCE", 0.01)
+    with installation.db.one_at_a_time():
+        assert send(installation, installation.file(50.0)).ref == 1  # does not wait for itself
+
+
+def test_large_files_do_not_wait_for_others_nor_others_for_them(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "LARGE", len(installation.file(50.0)))
+    monkeypatch.setattr(Database, "one_at_a_time", Mock(side_effect=AssertionError("it waits")))
+    assert send(installation, installation.file(50.0)).ref == 1
+    with pytest.raises(AssertionError, match="it waits"):
+        send(installation, installation.file(5.0))

@@ -27,6 +27,8 @@ except ImportError:  # Windows: SQLite's own lock remains, only less fair
     fcntl = None  # type: ignore[assignment]
 
 LOCK_TIMEOUT = 5.0  # seconds a writer waits before it says "busy"
+POLLED = 0.0002  # seconds between two looks whether another process has finished writing
+PATIENCE = 0.25  # seconds a thread waits for others of its process before it computes beside them
 OPTIONS: dict[str, Any] = {
     # The connection used last comes first: it has its pages and its prepared statements at hand.
     "pool_size": 16,
@@ -92,7 +94,7 @@ class WriterQueue:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise Busy() from None
-                time.sleep(0.001)
+                time.sleep(POLLED)
 
 
 class Database:
@@ -104,6 +106,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.file = Path(self.url.database or "") if self.is_sqlite else None
         self._queue: WriterQueue | None = None
+        self._one = threading.Lock()
         if self.file is not None:
             self.engine = self._reading = self._open_sqlite(self.file)
         else:
@@ -157,6 +160,21 @@ class Database:
         else:
             with self._queue.turn(patience) as left, self._transaction(left) as session:
                 yield session
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """One thread of this process at a time, for what computes and then writes: none has to wait for long.
+
+        Threads beside each other are not faster, as the interpreter runs one of them; but those that compute would
+        hold up the one that writes, and with it everybody who waits for the database. An object store is waited for,
+        so there they go beside each other.
+        """
+        taken = self._objects_url is None and self._one.acquire(timeout=PATIENCE)
+        try:
+            yield
+        finally:
+            if taken:
+                self._one.release()
 
     @contextmanager
     def _transaction(self, patience: float) -> Iterator[Session]:

@@ -54,6 +54,7 @@ from unseen_server.storage import Stored
 REJECTIONS_WINDOW = timedelta(hours=1)
 LONGEST_MESSAGE = 500
 LONGEST_IDEMPOTENCY_KEY = 200
+LARGE = 1 << 20  # bytes: such a file is read beside others, which would wait for it too long
 # A database that went away while it committed is asked what became of it, for 30 seconds or longer: most are back then.
 TIMES_ASKED, ASKED_AGAIN = 60, 0.5
 
@@ -149,6 +150,20 @@ def submit(
     """
     principal.need_scope("submit")
     upload = _tidied(upload)
+    with db.one_at_a_time() if len(upload.content) < LARGE else contextlib.nullcontext():
+        return _submitted(db, keys, slug, principal, upload, received_at, signer, desk)
+
+
+def _submitted(
+    db: Database,
+    keys: KeyRing,
+    slug: str,
+    principal: Principal,
+    upload: Upload,
+    received_at: datetime,
+    signer: Signer | None,
+    desk: Desk | None,
+) -> Answer:
     while True:
         competition, team_id, answer = _admitted(db, slug, principal, received_at, upload)
         if answer:
