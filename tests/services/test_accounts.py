@@ -130,7 +130,10 @@ def test_a_password_that_is_guessed_first_is_refused(installation: Installation,
         )
 
 
-@pytest.mark.parametrize("password", ["correct horse", "password of a dave", "aaaa bbbb", "密碼密碼密碼密碼", "x" * 64])
+@pytest.mark.parametrize(
+    "password",
+    ["correct horse", "password of a dave", "aaaa bbbb", "密碼密碼密碼密碼", "7305-9914-2286-5501", "x" * 64],
+)
 def test_any_other_password_will_do(password: str) -> None:
     assert passwords.checked_password(password, "dave1") == password
 

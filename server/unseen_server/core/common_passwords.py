@@ -31,4 +31,4 @@ def _bare(word: str) -> str:
 
 @functools.cache
 def _common() -> frozenset[str]:
-    return frozenset(gzip.decompress(LIST.read_bytes()).decode().split("\n"))
+    return frozenset(gzip.decompress(LIST.read_bytes()).decode().split())
