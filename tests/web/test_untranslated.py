@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from tests.installations import COURSE, SLUG, Installation
+from tests.services import test_pending as large_files
 from tests.visitors import send
 from tests.web.console_routes import ROUTES, Route
 from tests.web.pseudo import Catalogue, untranslated
@@ -144,6 +145,23 @@ def test_the_answer_to_a_bad_file(world: World, kind: bytes) -> None:
     answer = world.client("alice").post(f"/competitions/{SLUG}/submit", data=form)
     assert answer.status_code == 400
     assert unread(answer) == []
+
+
+def test_what_becomes_of_a_large_file(world: World) -> None:
+    """One is refused by the worker, the next still waits for it; then everything is revealed."""
+    world.begin(Route("GET", "courses.home", ""))
+    made = world.made
+    made.tokens.clear()  # those of another world
+    refused = large_files.send(made, b"id,minutes\n1,2\n").receipt.ref
+    large_files.work(made)
+    waiting = large_files.send(made, made.file()).receipt.ref
+    mine = f"/competitions/{SLUG}/submissions"
+    both = (mine, f"{mine}/{refused}", f"{mine}/{waiting}")
+    assert read(world.client("alice"), *both) == {}
+    assert read(world.client("teacher"), *(f"/console{page}" for page in both)) == {}
+    large_files.work(made)
+    after_the_reveal(made)
+    assert read(world.client("alice"), *both) == {}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
