@@ -40,7 +40,7 @@ fmt: $(VENV)/develops  ## put the code into shape
 
 translations: $(VENV)/develops  ## collect what pages and refusals say, for the translators
 	@$(BIN)/pybabel -q extract -F pyproject.toml -k N_ -k say --omit-header --no-location --sort-output -o $(MESSAGES)/messages.pot server/unseen_server
-	@$(BIN)/pybabel -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete --width 120 \
+	@$(BIN)/pybabel -q update --omit-header --no-fuzzy-matching --ignore-obsolete --width 120 \
 		-i $(MESSAGES)/messages.pot -d $(MESSAGES) -l zh_Hant_TW
 	@rm $(MESSAGES)/messages.pot
 
