@@ -400,6 +400,15 @@ def test_pages_say_what_becomes_of_a_file(installation: Installation) -> None:
         assert teacher.get(f"/console{page}/submissions/{ref}").status_code == 200
 
 
+def test_scoring_one_file_is_no_job_that_staff_follow(installation: Installation, pending: int) -> None:
+    """Its submission tells what becomes of it; the list of jobs leaves it out, and so do their pages."""
+    teacher = installation.client("teacher")
+    jobs_of_it = f"/console/competitions/{installation.slug}/jobs"
+    (job,) = jobs.due(installation.db, installation.now)
+    for page in (f"{jobs_of_it}/{job}", f"{jobs_of_it}/{job}/file", f"/api/jobs/{job}", f"/api/jobs/{job}/file"):
+        assert teacher.get(page).status_code == 404
+
+
 def test_a_reply_that_promises_a_score_tells_nothing_of_the_file(installation: Installation) -> None:
     """The same for a perfect file and for one with mistakes, but for what names it."""
     alice, replies = installation.client("alice"), []

@@ -157,7 +157,7 @@ class Desk:
 
 
 def shown(db: Database, *, ref: int, principal: Principal, now: datetime) -> JobShown:
-    """For the staff of the course; to anybody else there is no such job."""
+    """For the staff of the course; to anybody else there is no such job, and to nobody one that scores one file."""
     with db.read() as session:
         job, competition = _found(session, ref, principal)
         return _shown(session, job, competition, now, job.result)
@@ -197,7 +197,7 @@ def _pieces(db: Database, ref: int, piece: bytes | None) -> Iterator[bytes]:
 def _found(session: Session, ref: int, principal: Principal) -> tuple[Job, Competition]:
     job = session.get(Job, ref)
     competition = session.get(Competition, job.competition_id) if job else None
-    if job is None or competition is None or not principal.is_staff_of(competition.course_id):
+    if job is None or job.kind == SCORE or competition is None or not principal.is_staff_of(competition.course_id):
         raise NotFound(what=say(NO_SUCH_JOB), advice=say(WHERE_JOBS_ARE))
     return job, competition
 
