@@ -254,6 +254,19 @@ def test_what_the_server_cannot_score_costs_nothing(
     assert used(installation) == 0
 
 
+def test_a_job_that_failed_too_often_ends_where_another_scored_its_file(installation: Installation) -> None:
+    send(installation, installation.noisy(3.0))
+    (ref,) = jobs.due(installation.db, installation.now)
+    for _ in range(jobs.MOST_ATTEMPTS):  # each by a worker that dies
+        jobs.claim(installation.db, ref, installation.now)
+        installation.now += jobs.LEASE
+    later = send(installation, installation.noisy(1.0, 1)).receipt.ref
+    work(installation, max(jobs.due(installation.db, installation.now)))
+    assert seen(installation, later).status == "scored"
+    work(installation, ref)
+    assert jobs.due(installation.db, installation.now + jobs.LEASE) == []
+
+
 def test_a_store_that_is_away_costs_no_attempt(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     ref = send(installation, installation.noisy(3.0)).receipt.ref
 

@@ -44,17 +44,24 @@ def score(db: Database, keys: KeyRing, claimed: Claimed, clock: Callable[[], dat
         judged = submit.judge(db, key, competition, submission.team_id, predictions, None)
         with db.write() as session:
             _count(session, claimed, submission.id, judged, clock())
-    with db.write() as session:
-        jobs.completed(session, claimed, clock())  # scored by the job of a later file
+    _no_longer_pending(db, claimed, clock())
 
 
 def give_up(db: Database, claimed: Claimed, sentence: Sentence, now: datetime) -> None:
     """Refuse the submission that the job is for, as the server could not score it; those before it come first."""
-    oldest = _oldest(db, claimed)
-    if oldest is None or oldest[0].id == claimed.arguments["submission"]:
-        _refuse(db, claimed, claimed.arguments["submission"], Sentence(NOT_SCORED), now)
+    oldest, own = _oldest(db, claimed), claimed.arguments["submission"]
+    if oldest is None:
+        _no_longer_pending(db, claimed, now)
+    elif oldest[0].id == own:
+        _refuse(db, claimed, own, Sentence(NOT_SCORED), now)
     else:
         jobs.begin_anew(db, claimed, now)
+
+
+def _no_longer_pending(db: Database, claimed: Claimed, now: datetime) -> None:
+    """End the job, where that of a later file has scored this one, or its sender was erased."""
+    with db.write() as session:
+        jobs.completed(session, claimed, now)
 
 
 def _oldest(db: Database, claimed: Claimed) -> tuple[Submission, Competition, bytes] | None:
