@@ -99,8 +99,8 @@ def _score(tools: Tools, claimed: Claimed, _progress: Progress) -> None:
     scoring.score(tools.db, tools.keys, claimed, tools.clock)
 
 
-def _cannot_score(tools: Tools, claimed: Claimed, sentence: Sentence) -> None:
-    scoring.give_up(tools.db, claimed, sentence, tools.clock())
+def _cannot_score(tools: Tools, claimed: Claimed, _sentence: Sentence) -> None:
+    scoring.give_up(tools.db, claimed, tools.clock())
 
 
 TASKS = {

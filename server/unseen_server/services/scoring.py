@@ -47,7 +47,7 @@ def score(db: Database, keys: KeyRing, claimed: Claimed, clock: Callable[[], dat
     _no_longer_pending(db, claimed, clock())
 
 
-def give_up(db: Database, claimed: Claimed, sentence: Sentence, now: datetime) -> None:
+def give_up(db: Database, claimed: Claimed, now: datetime) -> None:
     """Refuse the submission that the job is for, as the server could not score it; those before it come first."""
     oldest, own = _oldest(db, claimed), claimed.arguments["submission"]
     if oldest is None:
