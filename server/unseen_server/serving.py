@@ -35,6 +35,7 @@ log = logging.getLogger("unseen_server")
 def serve(config: Config, *, host: str, port: int, processes: int, threads: int) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is under way and return."""
     logs.begin()
+    config.secret()  # else each process might make one
     listening = _listen(host, port)
     shares = Shares(processes)
     work = partial(_work, config, listening, threads, _connections(), shares)

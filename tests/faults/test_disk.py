@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -45,6 +48,7 @@ def installed(home: Path, template: Path, folder: Path) -> Iterator[Installation
         new_sqlite(home, template) as url,
         closing(install(Config(home=home, database_url=url), bundle, now=now)) as installation,
     ):
+        installation.config.secret()
         for who in ("alice", "bob"):
             installation.token(who)
         yield installation
@@ -61,6 +65,14 @@ def fill(disk: Path, *, but: int = 0) -> Path:
         except OSError:
             file.truncate(file.tell() - but)
     return filler
+
+
+@contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """Nothing more can be written, for a while."""
+    filler = fill(disk)
+    yield
+    filler.unlink()
 
 
 @contextmanager
@@ -123,7 +135,45 @@ def test_a_disk_that_takes_no_more_files_takes_what_needs_none(
         assert unwell(installation) == []
 
 
-def refused_and_readable(student: Student, newcomer: Student) -> None:
+@pytest.mark.parametrize(("filled_up", "killed"), [(full, False), (full, True), (crowded, False)])
+def test_a_server_that_starts_on_such_a_disk_does_the_same(
+    small_disk: Path,
+    tmp_path: Path,
+    sqlite_template: Path,
+    filled_up: Callable[[Path], AbstractContextManager[None]],
+    killed: bool,
+) -> None:
+    """Also where the one before was killed, and its log is all that holds the last submission."""
+    with installed(small_disk, sqlite_template, tmp_path) as installation:
+        with serving(installation, logs=tmp_path) as server, Student(server) as student:
+            assert student.upload().status_code == 201
+            if killed:
+                installation.close()
+                os.killpg(server.process.pid, signal.SIGKILL)
+        installation.close()  # else nobody has the database open now, and its log is gone
+        with ExitStack() as started:
+            with filled_up(small_disk):
+                assert examined(installation.config) == ["disk"]
+                server = started.enter_context(serving(installation, logs=tmp_path))
+                student, newcomer = (started.enter_context(Student(server, who)) for who in ("alice", "bob"))
+                if filled_up is full:
+                    refused_and_readable(student, newcomer, used=1)
+                else:
+                    assert set(student.look_around().values()) == {200}
+            assert student.upload("once").status_code == 201
+            assert student.used() == 2
+        assert unwell(installation) == []
+
+
+def examined(config: Config) -> list[str]:
+    """What `unseen-server doctor` finds wrong."""
+    place = {"UNSEEN_HOME": str(config.home), "UNSEEN_DATABASE_URL": config.database_url}
+    command = [sys.executable, "-m", "unseen_server", "doctor", "--format", "json"]
+    done = subprocess.run(command, env={**os.environ, **place}, capture_output=True, text=True, timeout=60)
+    return [finding["what"] for finding in json.loads(done.stdout) if not finding["ok"]]
+
+
+def refused_and_readable(student: Student, newcomer: Student, used: int = 0) -> None:
     """An upload is refused and costs nothing; everybody reads, also who had never asked before."""
     reply = student.upload("once")
     assert reply.status_code in (503, 507)
@@ -132,7 +182,7 @@ def refused_and_readable(student: Student, newcomer: Student) -> None:
     for somebody in (student, newcomer):
         statuses = somebody.look_around()
         assert statuses == dict.fromkeys(statuses, 200)
-        assert somebody.used() == 0
+    assert (student.used(), newcomer.used()) == (used, 0)
 
 
 @pytest.mark.slow
@@ -188,6 +238,50 @@ def test_an_installation_that_can_only_be_read_shows_its_boards(
             assert says_that_nothing_was_counted(reply)
             statuses = student.look_around()
             assert statuses == dict.fromkeys(statuses, 200)
-        subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
-        with serving(installation) as server, Student(server) as student:
+            subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
             assert student.upload("once").status_code == 201
+            assert student.used() == 1
+        assert unwell(installation) == []
+
+
+def test_a_key_that_a_full_disk_cannot_hold_is_made_another_time(small_disk: Path) -> None:
+    config = Config(home=small_disk, database_url="sqlite://")
+    with full(small_disk), pytest.raises(OSError, match="No space left"):
+        config.secret()
+    assert len(config.secret()) == 43
+
+
+@pytest.fixture
+def failing_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own that can be made to fail, after which it is only read: see `fail`."""
+    image, folder = tmp_path / "image", tmp_path / "failing"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(32 * MEBIBYTE)
+    making = (["mkfs.ext4", "-q", str(image)], ["mount", "-o", "loop", str(image), str(folder)])
+    if os.name != "posix" or os.geteuid() != 0 or not shutil.which("mkfs.ext4"):
+        pytest.skip("no disk that can fail: file systems can be made and mounted here by nobody")
+    if any(subprocess.run(command, capture_output=True).returncode for command in making):
+        pytest.skip("no disk that can fail: a file cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fail(disk: Path) -> None:
+    """As it does when the kernel finds an error, also while files are open for writing."""
+    subprocess.run(["mount", "-o", "remount,abort", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_on_a_disk_that_fails_meanwhile_what_was_stored_can_be_read(
+    failing_disk: Path, tmp_path: Path, sqlite_template: Path
+) -> None:
+    with installed(failing_disk, sqlite_template, tmp_path) as installation:
+        with serving(installation, logs=tmp_path) as server, Student(server) as student, Student(server, "bob") as new:
+            assert student.upload().status_code == 201
+            fail(failing_disk)
+            refused_and_readable(student, new, used=1)
+            installation.close()
+            os.killpg(server.process.pid, signal.SIGKILL)
+        with serving(installation, logs=tmp_path) as server, Student(server) as student, Student(server, "bob") as new:
+            refused_and_readable(student, new, used=1)

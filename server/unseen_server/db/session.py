@@ -126,13 +126,13 @@ class Database:
         )
 
         @event.listens_for(engine, "connect")
-        def set_up(_connection: object, record: ConnectionPoolEntry) -> None:
-            record.info.update(patience=round(1000 * LOCK_TIMEOUT), fixed=sqlite.is_fixed(path))
+        def set_up(connection: object, record: ConnectionPoolEntry) -> None:
+            record.info.update(patience=round(1000 * LOCK_TIMEOUT), only_reads=sqlite.only_reads(connection))
 
-        @event.listens_for(engine, "checkout")
-        def check(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
-            if record.info["fixed"] and not sqlite.is_fixed(path):
-                raise DisconnectionError  # the disk can be written again: for another connection
+        @event.listens_for(engine, "checkin")
+        def close_what_only_reads(_connection: object, record: ConnectionPoolEntry) -> None:
+            if record.info.get("only_reads"):
+                record.invalidate()  # the next one may write again
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,25 @@ def journal() -> str:
 def connect(file: Path, patience: float) -> Any:
     """A connection that begins no transaction by itself; one that waits at most `patience` seconds for others' locks.
 
-    A file of the other journal is brought to this one's first; NewerLog where others still use its log.
+    A file of the other journal is brought to this one's first; NewerLog where others still use its log. Where nothing
+    can be written as things are, it only reads (`only_reads`): such a one is to be closed after use, for things change.
     """
-    fixed = is_fixed(file)
-    name = f"{file.absolute().as_uri()}?immutable=1" if fixed else str(file)
-    connection = driver.connect(name, uri=fixed, timeout=patience, check_same_thread=False, isolation_level=None)
+    may_write = os.access(file, os.W_OK) or not file.exists()
     try:
-        if not fixed:
-            _set_journal(connection)
+        return _connected(str(file), patience, _set_journal if may_write else _only_read)
+    except driver.OperationalError as error:
+        # The index of the log needs room of its own, even for reading; without a log nobody has anything to add.
+        if not _lacks_room(error) or not file.exists() or _has_log(file):
+            raise
+    return _connected(f"{file.absolute().as_uri()}?immutable=1", patience, _only_read)
+
+
+def _connected(name: str, patience: float, begin: Callable[[Any], None]) -> Any:
+    connection = driver.connect(
+        name, uri=name.startswith("file:"), timeout=patience, check_same_thread=False, isolation_level=None
+    )
+    try:
+        begin(connection)
         # EXTRA: after FULL, loss of power could bring back the journal that a commit has removed, and undo it.
         for pragma in (f"journal_size_limit={LONGEST_LOG}", "synchronous=EXTRA", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
@@ -73,13 +85,25 @@ def _set_journal(connection: Any) -> None:
         raise
 
 
-def is_fixed(file: Path) -> bool:
-    """Whether nobody can change this file as things are: it is where this process cannot write, and nobody has it open.
+def _only_read(connection: Any) -> None:
+    connection.execute("PRAGMA query_only=ON")
+    connection.execute("PRAGMA schema_version").fetchone()  # opens the log, if there has to be one
 
-    Only such a file can be read where there is no way to write the index of its log.
-    """
+
+def only_reads(connection: Any) -> bool:
+    return bool(connection.execute("PRAGMA query_only").fetchone()[0])
+
+
+def _lacks_room(error: Any) -> bool:
+    """Whether a file can be made, enlarged or written no more."""
+    known = (driver.SQLITE_IOERR, driver.SQLITE_FULL, driver.SQLITE_CANTOPEN, driver.SQLITE_READONLY)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in known
+
+
+def _has_log(file: Path) -> bool:
+    """Whether somebody may have written what is not in the file itself, or not all of it."""
     beside = (file.with_name(file.name + ending) for ending in ("-wal", "-journal"))
-    return file.exists() and not os.access(file.parent, os.W_OK) and not any(map(os.path.exists, beside))
+    return any(path.exists() and path.stat().st_size for path in beside)
 
 
 def copy(original: Path, target: Path) -> Path:
