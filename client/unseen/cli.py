@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from unseen.client import Client
     from unseen.errors import Refused
-    from unseen.records import Receipt
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -446,8 +445,13 @@ def submit(
             wait=False,
         )
     if receipt.is_pending and not no_wait:
+        if not quiet:
+            say(
+                f"Submission {receipt.ref} counts. "
+                "The test set is large: waiting for its score (Ctrl-C stops waiting) ..."
+            )
         with connected(quiet) as client, mending(file, slug):
-            receipt = scored(client, receipt, quiet)
+            receipt = client.scored(receipt)
     from unseen import tables  # now that the file is on the server
 
     tables.show_receipt(receipt, form)
@@ -456,19 +460,6 @@ def submit(
             say("The server had this upload already; it was counted once, and this is the first receipt.")
         if form == "table":
             say(f"Next: unseen {'submissions' if receipt.is_pending else 'leaderboard'} {slug}")
-
-
-def scored(client: Client, receipt: Receipt, quiet: bool) -> Receipt:
-    """Wait for the score; whoever does not want to is told that the file counts."""
-    if not quiet:
-        say(f"Submission {receipt.ref} counts. The test set is large: waiting for its score (Ctrl-C stops waiting) ...")
-    try:
-        return client.scored(receipt)
-    except KeyboardInterrupt as error:
-        error.add_note(
-            f"Submission {receipt.ref} counts; its score will be in: unseen submissions {receipt.competition}"
-        )
-        raise
 
 
 @competitions.command()

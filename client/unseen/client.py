@@ -22,7 +22,15 @@ from urllib.parse import quote
 
 from unseen import credentials, kept
 from unseen.download import Progress, fetch, is_here, safe_name
-from unseen.errors import ChecksumMismatch, NotAnUnseenServer, NotFound, UnseenError
+from unseen.errors import (
+    ChecksumMismatch,
+    LimitReached,
+    NotAnUnseenServer,
+    NotFound,
+    ServerBusy,
+    ServerUnreachable,
+    UnseenError,
+)
 from unseen.predictions import Names, Predictions, Sample, Upload, to_upload
 from unseen.records import (
     Account,
@@ -248,10 +256,16 @@ class Client:
         'scored'
         """
         pause = FIRST_PAUSE
-        while receipt.is_pending:
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-            receipt = replace(self.receipt(receipt.ref), replayed=receipt.replayed)
+        try:
+            while receipt.is_pending:
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                receipt = replace(self.receipt(receipt.ref), replayed=receipt.replayed)
+        except (LimitReached, ServerBusy, ServerUnreachable, KeyboardInterrupt) as error:
+            error.add_note(
+                f"Submission {receipt.ref} counts; its score will be in: unseen submissions {receipt.competition}"
+            )
+            raise
         return receipt
 
     def validate(self, slug: str, predictions: Predictions, *, ids: Iterable[Any] | None = None) -> Check:

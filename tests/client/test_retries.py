@@ -54,6 +54,14 @@ def test_a_lost_connection_is_met_by_asking_again_with_the_same_key(faulty, faul
     assert len(keys(faulty)) == len(parts(faulty)) == 1
 
 
+def test_who_loses_the_server_while_waiting_for_a_score_is_told_that_the_file_counts(faulty, faults, client, file):
+    pending = faults.answer({**faults.RECEIPT, "status": "pending"}, 202)
+    faulty.replies = [pending, faults.problem(503, "busy", "Busy.")]
+    with pytest.raises(ServerBusy) as caught:
+        client.submit("lecture", file)
+    assert "Submission 7 counts" in "".join(caught.value.__notes__)
+
+
 def test_each_submission_has_a_key_of_its_own(faulty, faults, client, file):
     faulty.replies = [faults.answer(faults.RECEIPT, 201)]
     client.submit("lecture", file)
