@@ -65,7 +65,7 @@ def _no_longer_pending(db: Database, claimed: Claimed, now: datetime) -> None:
 
 
 def _oldest(db: Database, claimed: Claimed) -> tuple[Submission, Competition, bytes] | None:
-    """The first pending submission of the team whose file the job is about; None where that one has its score."""
+    """The first pending submission of the team whose file the job is about; None where that one waits no longer."""
     with db.read() as session:
         own = session.get_one(Submission, claimed.arguments["submission"])
         if own.state != PENDING:
