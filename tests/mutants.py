@@ -66,10 +66,10 @@ MUTANTS = (
         [
             (
                 SERVER + "services/submit.py",
-                "    allowance = teams.allowance(session, competition, team.id, received_at)\n    judged_at",
+                "    allowance = teams.allowance(session, competition, team.id, received_at)\n    late",
                 (
                     "    counted = teams.allowance(session, competition, team.id, received_at)\n"
-                    "    allowance = _counted.setdefault(team.id, counted)\n    judged_at"
+                    "    allowance = _counted.setdefault(team.id, counted)\n    late"
                 ),
             ),
             (

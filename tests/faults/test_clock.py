@@ -79,3 +79,21 @@ def test_a_day_on_which_clocks_are_set_has_one_limit_whatever_its_length(build: 
         statuses.append(upload(student, made).status_code)
     assert statuses == [201, 429, 201]
     assert is_well(made)
+
+
+@pytest.mark.parametrize("back", [DAY, 365 * DAY])
+def test_a_clock_that_goes_back_takes_no_reveal_back(installation: Installation, back: timedelta) -> None:
+    made, place = installation, f"/api/competitions/{installation.slug}"
+    student, staff = made.client("alice"), made.client("teacher")
+    assert upload(student, made).status_code == 201
+    made.pass_deadline()
+    revealed = staff.post(f"{place}/reveal").get_json()
+    board = student.get(f"{place}/leaderboard?board=private").get_json()
+    seal = student.get(place).get_json()["seal"]
+    made.now -= back
+    assert student.get(place).get_json()["phase"] == "revealed"
+    assert student.get(f"{place}/leaderboard?board=private").get_json()["entries"] == board["entries"]
+    assert staff.post(f"{place}/launch", json={}).status_code == 409
+    assert student.put(f"{place}/final", json={"refs": [1]}).status_code == 409
+    assert staff.post(f"{place}/reveal").get_json() == revealed  # told once more, done once
+    assert (student.get(place).get_json()["phase"], student.get(place).get_json()["seal"]) == ("revealed", seal)

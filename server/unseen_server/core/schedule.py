@@ -37,10 +37,11 @@ def phase(timetable: Timetable, now: datetime) -> Phase:
     """The phase at `now` (aware).
 
     A submission received at exactly the deadline is on time, so the competition is still open at that instant and
-    closed after it. `launched_at`, `starts_at`, `closed_at` and `revealed_at` are first instants of what they begin.
+    closed after it. `launched_at`, `starts_at` and `closed_at` are first instants of what they begin. A reveal stays
+    one whatever the clock says: what it overtook comes after it, and a clock that goes back takes nothing back.
     """
     t = timetable
-    if _reached(t.revealed_at, now):
+    if t.revealed_at is not None:
         return Phase.REVEALED
     if not _reached(t.launched_at, now) or (t.starts_at is not None and now < t.starts_at):
         return Phase.DRAFT

@@ -115,11 +115,6 @@ def phase_of(competition: Competition, now: datetime, own_deadline: datetime | N
     return schedule.phase(timetable(competition, own_deadline), now)
 
 
-def judged_at(competition: Competition, begun_at: datetime) -> datetime:
-    """The instant that decides the phase of what began then: what the reveal overtook comes after it."""
-    return max(begun_at, competition.revealed_at) if competition.revealed_at else begun_at
-
-
 def visible(session: Session, slug: str, principal: Principal | None, now: datetime) -> Competition:
     """The competition, if this visitor may look at its pages and boards: everybody may, once it has started."""
     # PostgreSQL cannot even be asked for a text with a NUL in it.

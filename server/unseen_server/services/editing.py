@@ -153,7 +153,7 @@ def _settings(competition: Competition) -> Settings:
 def _settled(session: Session, competition: Competition, now: datetime) -> frozenset[str]:
     """Settings that nobody can change any more."""
     every = frozenset(Settings.__dataclass_fields__)
-    phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
+    phase = competitions.phase_of(competition, now)
     if phase is Phase.REVEALED:
         return every - ALWAYS_FREE
     settled = set() if phase is Phase.DRAFT else {"starts_at", "time_zone"}

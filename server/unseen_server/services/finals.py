@@ -58,7 +58,7 @@ def choose(db: Database, *, slug: str, principal: Principal, refs: Sequence[int]
         competition = queries.competitions.locked_competition(session, competition.id, exclusively=False)
         team = queries.teams.team_of(session, competition.id, principal.user_id)
         own_deadline = teams.own_deadline(session, competition, team.id if team else None, principal.user_id)
-        phase = competitions.phase_of(competition, competitions.judged_at(competition, now), own_deadline)
+        phase = competitions.phase_of(competition, now, own_deadline)
         if phase is not Phase.OPEN:
             raise WrongPhase(phase=phase, action=say("choosing final submissions"), needed=Phase.OPEN)
         if len(wanted) > competition.final_submissions:

@@ -307,8 +307,7 @@ def _refuse_whatever_file(
     session: Session, competition: Competition, team_id: int, principal: Principal, received_at: datetime
 ) -> None:
     allowance = teams.allowance(session, competition, team_id, received_at)
-    judged_at = competitions.judged_at(competition, received_at)
-    schedule.admit(competitions.timetable(competition, allowance.deadline), judged_at)
+    schedule.admit(competitions.timetable(competition, allowance.deadline), received_at)
     _refuse_over_quota(competition, allowance, received_at)
     _refuse_flood(session, competition, principal, received_at)
 
@@ -388,8 +387,7 @@ def _entered(
 ) -> Answer:
     """Admit and count the file now that nobody else can, and write all that is known of it."""
     allowance = teams.allowance(session, competition, team.id, received_at)
-    judged_at = competitions.judged_at(competition, received_at)
-    late = schedule.admit(competitions.timetable(competition, allowance.deadline), judged_at)
+    late = schedule.admit(competitions.timetable(competition, allowance.deadline), received_at)
     _refuse_over_quota(competition, allowance, received_at)
     day = limits.quota_day(received_at, competition.time_zone)
     admitted = Admitted(upload, received_at, day, allowance.used_today, late, principal.user_id)

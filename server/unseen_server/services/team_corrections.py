@@ -62,7 +62,7 @@ def _correctable(
     session: Session, slug: str, principal: Principal, now: datetime, *, locked: bool = False
 ) -> Competition:
     competition = competitions.staffed(session, slug, principal, now, locked=locked)
-    phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
+    phase = competitions.phase_of(competition, now)
     if phase not in (Phase.OPEN, Phase.CLOSED):
         raise WrongPhase(phase=phase, action=say("changing a team"), needed=Phase.OPEN)
     return competition

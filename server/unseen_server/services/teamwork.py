@@ -292,12 +292,12 @@ def _need_changeable(competition: Competition, principal: Principal, now: dateti
     if principal.role_in(competition.course_id) != "student":
         raise Forbidden(reason=say("Teams are for the students of a course. Its staff submit on their own."))
     if not _is_open(competition, now):
-        phase = competitions.phase_of(competition, competitions.judged_at(competition, now))
+        phase = competitions.phase_of(competition, now)
         raise WrongPhase(phase=phase, action=say("changing a team"), needed=Phase.OPEN)
 
 
 def _is_open(competition: Competition, now: datetime) -> bool:
-    return competitions.phase_of(competition, competitions.judged_at(competition, now)) is Phase.OPEN
+    return competitions.phase_of(competition, now) is Phase.OPEN
 
 
 def _inviting_team(session: Session, competition: Competition, team_id: int, principal: Principal) -> Team | None:
