@@ -38,7 +38,6 @@ from unseen_server.services.principals import Principal
 from unseen_server.services.received import Received
 from unseen_server.services.standings import Board
 
-EVERY = 1_000_000
 AT_ONCE = 20  # uploaded files in memory
 LONGEST_NAME = 80
 # Gathering and packing one submission takes as long as so many of its rows: 0.6 ms and 3 to 5 us a row, of which 12
@@ -131,7 +130,7 @@ def prepare(
         public=standings.board(db, compared, which="public", **place),
         private=standings.board(db, compared, which="private", **place) if competition.revealed_at else None,
         grades=grades.gradebook(db, **place),
-        submissions=[sent for sent in received.search(db, limit=EVERY, **place).listed[::-1] if sent.state == SCORED],
+        submissions=[sent for sent in received.search(db, limit=None, **place).listed[::-1] if sent.state == SCORED],
         deeds=audits.of_competition(db, **place),
         files=sorted(bundle),
         pseudonymous=pseudonymous,

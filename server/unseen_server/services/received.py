@@ -81,7 +81,7 @@ def search(
     text: str = "",
     kind: str = "all",
     offset: int = 0,
-    limit: int,
+    limit: int | None,
 ) -> Found:
     """Submissions in which every word of `text` occurs; a number is a ref, too."""
     with db.read() as session:

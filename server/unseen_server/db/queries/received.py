@@ -35,7 +35,9 @@ class ReceivedWanted:
     ref: int | None = None
 
 
-def submissions_received(session: Session, wanted: ReceivedWanted, offset: int, limit: int) -> Sequence[ReceivedRow]:
+def submissions_received(
+    session: Session, wanted: ReceivedWanted, offset: int, limit: int | None
+) -> Sequence[ReceivedRow]:
     """The newest first."""
     rows = _received(select(Submission, Team, User, Score, PrivateScore), wanted)
     return session.execute(rows.order_by(Submission.id.desc()).offset(offset).limit(limit)).all()
