@@ -14,10 +14,18 @@ import pytest
 from tests.installations import Build, Installation, Server
 from tests.visitors import PASSWORD, add, sign_in
 
-from unseen_server.core.errors import BadBundle, BadRequest, Busy, StorageFull, TooManyAttempts, WrongPassword
+from unseen_server.core.errors import (
+    BadBundle,
+    BadRequest,
+    Busy,
+    StorageFull,
+    TooManyAttempts,
+    UnknownDeviceCode,
+    WrongPassword,
+)
 from unseen_server.db import sqlite
 from unseen_server.db.session import Database
-from unseen_server.services import accounts, attempts, bundles, passwords, tokens
+from unseen_server.services import accounts, attempts, bundles, device_logins, passwords, tokens
 from unseen_server.services.submissions import own_limits
 from unseen_server.services.submit import check
 from unseen_server.web import known_browsers
@@ -75,6 +83,18 @@ def test_a_stranger_elsewhere_locks_nobody_out(build: Build) -> None:
     sign_in("the right one", "192.0.2.2")
 
 
+@pytest.mark.parametrize("suffix", [" address:127.0.0.1", " device code"])
+def test_a_name_made_to_look_like_another_count_locks_nobody_out(build: Build, suffix: str) -> None:
+    made = build()
+    add(made, "dora", "Dora")
+    for n in range(device_logins.WRONG_CODES):
+        with pytest.raises(WrongPassword):
+            passwords.sign_in(made.db, name=f"dora{suffix}", password="x", address=f"192.0.2.{n}", now=made.now)
+    assert sign_in(made.app.test_client(), "dora").status_code == 303
+    with pytest.raises(UnknownDeviceCode):
+        device_logins.asked_with(made.db, "BBBB-BBBB", principal=made.principal("dora"), now=made.now)
+
+
 def after_guesses_from_the_hall(made: Installation, number: int) -> Callable[[str, str], object]:
     """How to sign in from an address after so many people there have mistyped their password once."""
     with made.db.write() as session:
@@ -124,7 +144,7 @@ def test_guessing_at_one_name_from_many_addresses_is_stopped(build: Build) -> No
 
     with made.db.write() as session:
         for n in range(passwords.ATTEMPTS_AT_NAME - 1):
-            attempts.count(session, {f"name:dora address:192.0.2.{n}": 1, "name:dora": 1}, made.now)
+            attempts.count(session, {f"address:192.0.2.{n} name:dora": 1, "name:dora": 1}, made.now)
     sign_in_from("198.51.100.1")
     with made.db.write() as session:
         attempts.count(session, {"name:dora": 1}, made.now)

@@ -182,7 +182,7 @@ def canonical(typed: str) -> str | None:
 
 
 def _waiting(db: Database, typed: str, principal: Principal, now: datetime) -> DeviceLogin:
-    limits = {f"name:{names.key_of(principal.username)} device code": WRONG_CODES}
+    limits = {f"device code name:{names.key_of(principal.username)}": WRONG_CODES}
     code = canonical(typed)
     with db.read() as session:
         attempts.refuse_too_many(session, limits, now)

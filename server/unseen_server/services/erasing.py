@@ -198,9 +198,8 @@ def _forget_ways_in(session: Session, user: User, called: _Called) -> None:
     for table in ways:
         session.execute(delete(table).where(table.user_id == user.id))
     for key in called.keys:
-        named = FailedSignIn.subject.in_([f"name:{key}", f"forgot name:{key}"])
-        from_somewhere = FailedSignIn.subject.startswith(f"name:{key} ", autoescape=True)
-        session.execute(delete(FailedSignIn).where(or_(named, from_somewhere)))
+        ends_in_it = FailedSignIn.subject.endswith(f" name:{key}", autoescape=True)
+        session.execute(delete(FailedSignIn).where(or_(FailedSignIn.subject == f"name:{key}", ends_in_it)))
 
 
 def _forget_mentions(session: Session, user: User, called: _Called, nobody: str) -> None:

@@ -153,10 +153,10 @@ def _from(address: str) -> str:
 
 
 def _sign_in_limits(name: str, address: str) -> dict[str, int]:
-    """The first subject is the narrowest."""
+    """The first subject is the narrowest. A name, in which anything may be typed, ends each that holds one."""
     known_as = names.key_of(name)[:100]
     return {
-        f"name:{known_as} address:{address}": ATTEMPTS_AT_NAME_FROM_ADDRESS,
+        f"{_from(address)} name:{known_as}": ATTEMPTS_AT_NAME_FROM_ADDRESS,
         f"name:{known_as}": ATTEMPTS_AT_NAME,
         _from(address): ATTEMPTS_FROM_ADDRESS,
     }
