@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONUNBUFFERED = 1
+unexport PYTHONDONTWRITEBYTECODE  # else each process that is started compiles everything anew
 
 .DEFAULT_GOAL = help
 .PHONY: help demo test test-quick test-long mutants check fmt translations audit bench lock clean

@@ -27,6 +27,7 @@ def all_refusals(above: type[errors.Refusal] = errors.Refusal) -> Iterator[type[
         yield from all_refusals(refusal)
 
 
+@pytest.mark.slow
 def test_imports_go_downwards_only() -> None:
     # in a process of its own: it silences the loggers that are there
     linter = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
@@ -69,6 +70,7 @@ def test_what_a_student_is_told_at_once_has_no_private_field(told: type) -> None
     assert not [field.name for field in dataclasses.fields(told) if "private" in field.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["unseen", "unseen_server", "unseen_baselines"])
 def test_help_is_there(program: str) -> None:
     done = subprocess.run([sys.executable, "-m", program, "--help"], capture_output=True, text=True, check=True)

@@ -28,6 +28,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
     return Objects(f"s3://{BUCKET}/course")
 
 
+@pytest.mark.slow
 def test_what_was_put_is_got_listed_and_deleted(store: Objects) -> None:
     one, other = store.put("7", b"1,2\n"), store.put("7", b"")
     assert one.key.startswith("7/")

@@ -53,6 +53,7 @@ def rows(db: Database) -> dict[str, list[str]]:
         }
 
 
+@pytest.mark.slow
 @pytest.mark.figure("migrations")
 @pytest.mark.parametrize("revision", sorted(migrate.known()))
 def test_a_database_of_an_older_version_keeps_every_row(

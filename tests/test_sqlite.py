@@ -75,6 +75,7 @@ def test_what_a_killed_process_left_in_its_log_is_there_for_either_library(
         alone.execute("SELECT count(*) FROM t")  # what a copy of the file without its log loses
 
 
+@pytest.mark.slow
 def test_a_library_that_cannot_keep_the_log_does_not_touch_it_while_others_do(tmp_path: Path) -> None:
     file = tmp_path / "unseen.db"
     code = (

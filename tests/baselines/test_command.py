@@ -188,6 +188,7 @@ def test_lectures_generated_without_a_seed_are_new_each_time(tmp_path):
     assert (tmp_path / "a").read_text() != (tmp_path / "b").read_text()
 
 
+@pytest.mark.slow
 def test_guessing_prints_json(tmp_path):
     done = run("guess", "--tries", 30, "--format", "json", "--out", tmp_path)
     outcomes = json.loads(done.stdout)

@@ -78,6 +78,7 @@ def test_scikit_learns_tools_can_use_the_models():
     assert cross_val_score(LinearRegressor(), X, y, cv=3).shape == (3,)
 
 
+@pytest.mark.slow
 def test_scikit_learn_need_not_be_installed():
     code = (
         "import sys; sys.modules['sklearn'] = None\n"

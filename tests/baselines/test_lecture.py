@@ -21,6 +21,7 @@ def here(book: Notebook, number: int, words: str) -> float:
     return found
 
 
+@pytest.mark.slow
 def test_every_row_of_the_lecture_is_there(book):
     assert [row.row for row in book.rows] == sorted(row.row for row in book.rows)
     assert {row.row for row in book.rows} == set(range(1, 19))

@@ -23,6 +23,7 @@ def made(build: Build, run: Run, monkeypatch: pytest.MonkeyPatch) -> Installatio
     return installation
 
 
+@pytest.mark.slow
 def test_what_was_backed_up_is_looked_over_and_restored_elsewhere(
     made: Installation,
     run: Run,  # noqa: F811
@@ -54,6 +55,7 @@ def test_a_backup_writes_over_nothing(made: Installation, run: Run, tmp_path: Pa
     assert file.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_an_upgrade_keeps_a_backup_that_can_be_restored(
     made: Installation,
     run: Run,  # noqa: F811

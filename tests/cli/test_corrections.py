@@ -42,6 +42,7 @@ def further_from_the_mean(row: str) -> str:
     return f"{row_id},{float(label) + (45 if float(label) > 70 else -45)},Public"
 
 
+@pytest.mark.slow
 def test_answers_are_corrected_after_a_dry_run(opened: Run, tmp_path: Path) -> None:
     file = tmp_path / "talks" / "solution.csv"
     header, *rows = file.read_text().splitlines()

@@ -31,6 +31,7 @@ def test_the_demo_makes_two_competitions_with_submissions_and_exits_with_0(tmp_p
     assert stat.S_IMODE((home / "demo.json").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_the_demo_never_touches_an_installation_that_is_no_demo(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("three years of work")
     command = [sys.executable, "-m", "unseen_server", "demo", "--no-serve", "--home", str(tmp_path)]

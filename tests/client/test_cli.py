@@ -192,6 +192,7 @@ def test_beyond_a_terminal_there_is_no_bar_no_colour_and_no_cut(logged_in, fault
     assert "\x1b" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_output_is_utf8_in_a_pipe_whatever_the_locale(logged_in, faults):
     logged_in.replies = [faults.answer({"competitions": [{"slug": "x", "title": "混凝土"}]})]
     for form in ("table", "csv"):

@@ -37,6 +37,7 @@ def test_every_form_becomes_the_same_file(predictions):
     assert content(predictions) == EXPECTED
 
 
+@pytest.mark.slow
 def test_a_polars_frame_becomes_the_same_file():
     polars = pytest.importorskip("polars")
     assert content(polars.DataFrame({"id": list("abc"), "minutes": VALUES})) == EXPECTED

@@ -102,6 +102,7 @@ def public_scores(made: Installation) -> list[float | None]:
     return [one.public_score for one in own.own_submissions(made.db, limit=100, **made.asking("alice"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [concrete, lecture_length])
 def test_script_and_notebook_make_one_submission_that_beats_the_constant(
     data, tmp_path: Path, sqlite_template: Path
@@ -181,6 +182,7 @@ def labelled(home: Path, columns: dict[str, list[str]]) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_it_runs_on_data_of_every_shape(shape, tmp_path: Path, sqlite_template: Path) -> None:
     columns = shape(np.random.default_rng(5))
@@ -191,6 +193,7 @@ def test_it_runs_on_data_of_every_shape(shape, tmp_path: Path, sqlite_template: 
         assert len(public_scores(site.made)) == 1, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["rmse", "mae", "r2"])
 def test_it_runs_for_every_metric(metric: str, tmp_path: Path, sqlite_template: Path) -> None:
     rng = np.random.default_rng(5)
@@ -204,6 +207,7 @@ def test_it_runs_for_every_metric(metric: str, tmp_path: Path, sqlite_template: 
 # when it is not possible
 
 
+@pytest.mark.slow
 def test_after_the_deadline_it_says_why_nothing_was_counted(tmp_path: Path, sqlite_template: Path) -> None:
     columns = ten_rows(np.random.default_rng(5))
     folder = bundle_of(tmp_path, labelled(tmp_path, columns), "y")

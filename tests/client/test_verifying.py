@@ -319,6 +319,7 @@ def alice(ended, tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_the_opened_key_is_held_against_the_seal_that_was_kept(alice, ended, tmp_path, own_settings):
     slug, made = ended.slug, ended.installation
     (tmp_path / "p.csv").write_bytes(made.noisy(3.0))
@@ -359,6 +360,7 @@ def test_the_opened_key_is_held_against_the_seal_that_was_kept(alice, ended, tmp
     assert "another one" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_key_that_was_exchanged_is_noticed_whatever_the_server_says_now(alice, ended):
     slug, made = ended.slug, ended.installation
     assert alice("download", slug, "-q").code == 0
@@ -372,6 +374,7 @@ def test_a_key_that_was_exchanged_is_noticed_whatever_the_server_says_now(alice,
     assert "no longer says so" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_corrected_key_opens_with_all_its_versions(alice, ended):
     slug, made = ended.slug, ended.installation
     assert alice("download", slug, "-q").code == 0

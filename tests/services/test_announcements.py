@@ -21,6 +21,7 @@ def current(made: Installation) -> list[str]:
     return [each.markdown for each in announcements.current(made.db, **place)]
 
 
+@pytest.mark.slow
 def test_everybody_reads_the_newest_announcement_first(installation: Installation) -> None:
     publish(installation, "One.")
     publish(installation, "Two.")

@@ -75,6 +75,7 @@ def submit_once_more(config: Config, db: Database, like: Installation) -> int:
     return submit(db, KeyRing(db), upload=upload, signer=signer, **place).receipt.ref
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_every_row_comes_back_on_either_kind_of_database(
     installation: Installation, tmp_path: Path, kind: str, request: pytest.FixtureRequest
@@ -93,6 +94,7 @@ def test_every_row_comes_back_on_either_kind_of_database(
         assert [found for found in doctor.examine(config, db) if not found.ok] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_the_number_of_a_deleted_submission_is_not_given_again(
     installation: Installation, tmp_path: Path, kind: str, request: pytest.FixtureRequest
@@ -181,6 +183,7 @@ def test_a_damaged_backup_is_refused_and_leaves_nothing_behind(
         assert not config.secret_key_file.exists()
 
 
+@pytest.mark.slow
 def test_rows_that_are_not_those_of_the_manifest_are_refused(
     installation: Installation, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

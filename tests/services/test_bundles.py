@@ -277,6 +277,7 @@ def read_or_told(reading):
         return refusal.problems
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(FOLDER)), st.integers(0, 200), st.binary(max_size=4))
 def test_a_damaged_file_is_read_or_refused_and_nothing_else(name, place, noise):

@@ -33,6 +33,7 @@ def submitted(made: Installation, key: str | None) -> Answer:
     return submit(made.db, made.keys, upload=made.upload(made.noisy(3.0), key=key), **place)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, "once"])
 @pytest.mark.parametrize("took_place", [True, False])
 def test_a_commit_of_which_nothing_was_heard_is_looked_up(

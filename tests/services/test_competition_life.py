@@ -289,6 +289,7 @@ def test_a_change_that_changes_nothing_leaves_no_trace(build: Build) -> None:
     assert audited(made, "baseline.change") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong", [{"points_public": -1.0}, {"points_private": float("nan")}, {"tier": "huge"}, {"name": " "}]
 )

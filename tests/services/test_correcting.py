@@ -48,6 +48,7 @@ def announced(made: Installation) -> int:
     return rows(made, models.Announcement)
 
 
+@pytest.mark.slow
 def test_it_is_tried_out_and_then_done_as_it_was_tried_out(busy: Installation) -> None:
     before = board(busy).entries
     expected = correct(busy, shifted(busy), dry_run=True)

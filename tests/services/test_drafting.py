@@ -125,6 +125,7 @@ def test_what_cannot_become_a_competition_leaves_nothing_half_made(
         assert session.scalar(select(func.count()).select_from(HeldFile)) == 1
 
 
+@pytest.mark.slow
 def test_what_the_split_allows_is_said_before_the_draft_is_made(build: Build) -> None:
     made = build()
     before = drafting.advised(table(), WANTED, made.now)

@@ -146,6 +146,7 @@ def test_the_plain_table_has_a_row_for_everybody(graded: Installation) -> None:
     assert len(people) == 3
 
 
+@pytest.mark.slow
 def test_canvas_gets_its_columns_and_what_is_possible(graded: Installation) -> None:
     end(graded)
     header, possible, *people = export(graded, "canvas")

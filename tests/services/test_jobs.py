@@ -109,6 +109,7 @@ def test_a_worker_that_was_killed_is_replaced_by_another(installation: Installat
         assert not jobs.completed(session, claimed, installation.now)  # it comes back, and nobody listens
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_finishes_what_it_does(installation: Installation, handed_in: int) -> None:
     with worker(installation) as process:
         wait_for(installation, handed_in, "running", "done")
@@ -162,6 +163,7 @@ def test_one_job_is_claimed_by_one_worker(installation: Installation) -> None:
     assert jobs.due(installation.db, installation.now + jobs.LEASE) == [ref]
 
 
+@pytest.mark.slow
 def test_a_lease_that_is_renewed_does_not_run_out(installation: Installation) -> None:
     ref = hand_in(installation)
     claimed = jobs.claim(installation.db, ref, installation.now)

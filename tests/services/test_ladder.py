@@ -247,6 +247,7 @@ def decisions(made: Installation, version: int) -> list[tuple[object, ...]]:
         return [tuple(row) for row in rows]
 
 
+@pytest.mark.slow
 def test_correcting_there_and_back_replays_every_decision_to_the_bit(ladder: Installation) -> None:
     history(ladder)
     before, scores, entries = decisions(ladder, 1), numbers(ladder, 1), board(ladder).entries
@@ -258,6 +259,7 @@ def test_correcting_there_and_back_replays_every_decision_to_the_bit(ladder: Ins
     assert well(ladder)
 
 
+@pytest.mark.slow
 def test_a_correction_tells_what_a_competition_with_these_labels_would_have_told(
     ladder: Installation, build: Build
 ) -> None:

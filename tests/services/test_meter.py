@@ -237,6 +237,7 @@ def teams_of(found: Meter) -> dict[str, MeteredTeam]:
     return {team.team: team for team in found.teams}
 
 
+@pytest.mark.slow
 def test_only_what_counts_is_measured(either: Installation) -> None:
     found = asked(either)
     assert {team: one.submissions for team, one in teams_of(found).items()} == {
@@ -247,6 +248,7 @@ def test_only_what_counts_is_measured(either: Installation) -> None:
     assert {point.ref for point in found.points} == {*range(1, 46)} - {3}
 
 
+@pytest.mark.slow
 def test_every_team_agrees_with_the_closed_forms(either: Installation) -> None:
     found = teams_of(asked(either))
     competition = record(either).competition
@@ -280,6 +282,7 @@ def test_every_team_agrees_with_the_closed_forms(either: Installation) -> None:
     assert any(team.z is not None for team in found.values())
 
 
+@pytest.mark.slow
 def test_the_whole_class_agrees_with_the_closed_forms(rounded: Installation) -> None:
     found, teams = asked(rounded), own_rows(rounded)
     rows = [row for own in teams.values() for row in own]
@@ -295,6 +298,7 @@ def test_the_whole_class_agrees_with_the_closed_forms(rounded: Installation) -> 
     assert points == [(close(public), close(private)) for public, private in sorted(zip(x, y, strict=True))]
 
 
+@pytest.mark.slow
 def test_the_shake_up_of_noise_alone_is_that_of_two_normal_boards(rounded: Installation) -> None:
     found, teams = asked(rounded), own_rows(rounded)
     bests = [stand(teams[team.team], {row.ref: row.stands_by for row in teams[team.team]})[0] for team in found.teams]
@@ -307,6 +311,7 @@ def test_the_shake_up_of_noise_alone_is_that_of_two_normal_boards(rounded: Insta
     assert found.expected_shake_up == pytest.approx(moved / 4000, abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_way_of_a_team_is_its_running_best(rounded: Installation) -> None:
     for team, rows in own_rows(rounded).items():
         steps, best = [], math.inf
@@ -320,6 +325,7 @@ def test_the_way_of_a_team_is_its_running_best(rounded: Installation) -> None:
 # the replay
 
 
+@pytest.mark.slow
 def test_every_replay_agrees_with_a_slow_one(season: Installation) -> None:
     found = asked(season)
     ranks = {team.team: team.private_rank for team in found.teams}
@@ -338,6 +344,7 @@ def one_of(found: Meter, limit: int | None, name: str) -> Replayed:
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rounded", "ladder"])
 def test_without_a_limit_the_own_release_ends_as_it_did(build: Build, name: str) -> None:
     made = build(largest_team=3, release=name, daily_limit=6)
@@ -348,6 +355,7 @@ def test_without_a_limit_the_own_release_ends_as_it_did(build: Build, name: str)
     assert (line.submissions, line.winning_score) == (actual.submissions, actual.winning_score)
 
 
+@pytest.mark.slow
 def test_the_first_line_is_how_it_ended(rounded: Installation) -> None:
     reveal.reveal(rounded.db, slug=rounded.slug, principal=SERVER, now=rounded.now)
     found, place = asked(rounded), {"slug": rounded.slug, "principal": None, "now": rounded.now}
@@ -364,6 +372,7 @@ def test_the_first_line_is_how_it_ended(rounded: Installation) -> None:
 # always the same
 
 
+@pytest.mark.slow
 def test_asked_twice_after_a_restart_and_after_rescoring_it_is_the_same_to_the_bit(season: Installation) -> None:
     kept = Kept(1)
     first = asked(season, kept=kept)
@@ -377,6 +386,7 @@ def test_asked_twice_after_a_restart_and_after_rescoring_it_is_the_same_to_the_b
     assert asked(season) == first
 
 
+@pytest.mark.slow
 def test_a_choice_and_a_withdrawal_are_seen_at_once(rounded: Installation) -> None:
     rounded.now -= timedelta(days=20)
     rounded.now = max(rounded.now, rounded.bundle.settings.deadline - timedelta(days=1))
@@ -391,6 +401,7 @@ def test_a_choice_and_a_withdrawal_are_seen_at_once(rounded: Installation) -> No
     assert asked(rounded, kept=kept).submissions == before.submissions - 1
 
 
+@pytest.mark.slow
 def test_a_metric_that_is_no_mean_has_what_needs_no_losses(build: Build) -> None:
     for name in ("rmse", "r2"):
         made = build(metric=name, largest_team=3, daily_limit=6)
@@ -433,6 +444,7 @@ def unrounded(made: Installation) -> list[float]:
         return list(session.scalars(select(models.Score.value)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", [None, "alice", "outsider"])
 def test_after_the_reveal_everybody_sees_public_scores_as_they_were_displayed(
     either: Installation, who: str | None

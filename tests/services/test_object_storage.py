@@ -159,6 +159,7 @@ def test_a_baseline_lies_there_and_goes_with_its_rows(made: Installation) -> Non
     assert storage.sweep(made.db, datetime.now(UTC) + timedelta(hours=2)) == 2
 
 
+@pytest.mark.slow
 def test_a_backup_holds_what_lies_in_the_store(made: Installation, tmp_path: Path) -> None:
     content = made.noisy(3.0)
     send(made, content)

@@ -98,6 +98,7 @@ def row(installation: Installation, ref: int) -> Submission:
         return session.get_one(Submission, ref)
 
 
+@pytest.mark.slow
 def test_a_large_file_is_accepted_unread_and_scored_by_a_worker(installation: Installation) -> None:
     content = installation.noisy(3.0)
     at_once = send(installation, content, "bob", where=desk(installation, 10**6)).receipt
@@ -340,6 +341,7 @@ def test_a_correction_meanwhile_counts_for_it(installation: Installation, pendin
     assert seen(installation, pending).public_score == again.public_score
 
 
+@pytest.mark.slow
 def test_a_person_who_is_erased_is_not_scored_any_more(installation: Installation, pending: int) -> None:
     erasing.erase(installation.db, username="alice", principal=SERVER, now=installation.now)
     work(installation)
@@ -372,6 +374,7 @@ def test_two_workers_at_one_file_score_it_once(installation: Installation, pendi
     assert used(installation) == 1
 
 
+@pytest.mark.slow
 def test_a_backup_brings_back_what_waits(installation: Installation, tmp_path: Path, pending: int) -> None:
     file = tmp_path / "backup.zip"
     schema = migrate.current(installation.db) or ""
@@ -388,6 +391,7 @@ def test_a_backup_brings_back_what_waits(installation: Installation, tmp_path: P
 # over HTTP
 
 
+@pytest.mark.slow
 def test_pages_say_what_becomes_of_a_file(installation: Installation) -> None:
     alice, teacher = installation.client("alice"), installation.client("teacher")
     page = f"/competitions/{installation.slug}"

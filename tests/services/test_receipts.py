@@ -183,6 +183,7 @@ def test_the_chain_comes_in_parts_as_well(build: Build) -> None:
     assert [[link.ref for link in part] for part in parts] == [[1, 2], [3], []]
 
 
+@pytest.mark.slow
 def test_merges_withdrawals_and_corrections_leave_chain_and_receipts_whole(installation: Installation) -> None:
     made = installation
     sent = [send(made, made.noisy(4.0, n), who) for n, who in enumerate(("alice", "bob", "carol", "alice"))]

@@ -112,6 +112,7 @@ def test_every_score_is_what_the_corrected_labels_give(busy: Installation) -> No
     assert well(busy)
 
 
+@pytest.mark.slow
 def test_the_board_is_the_one_that_a_corrected_competition_would_have(busy: Installation, build: Build) -> None:
     content = shifted(busy, "Public", 35.0)
     correct(busy, content)

@@ -180,6 +180,7 @@ def test_a_total_limit_holds_over_days(build: Build) -> None:
         send(installation, installation.file())
 
 
+@pytest.mark.slow
 def test_lowering_the_limit_below_what_was_used_refuses_and_breaks_nothing(installation: Installation) -> None:
     for _ in range(3):
         send(installation, installation.file())

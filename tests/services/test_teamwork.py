@@ -287,6 +287,7 @@ def test_final_submissions_of_both_stay_where_there_is_room(installation: Instal
     assert (final.refs, final.chosen) == ([1, 2], True)
 
 
+@pytest.mark.slow
 def test_too_many_final_submissions_are_chosen_again(build: Build) -> None:
     made = build(final_submissions=1)
     for who in ("alice", "bob"):
@@ -438,6 +439,7 @@ def test_two_teams_that_ask_each_other_become_one_whoever_answers_first(installa
     assert count(made, TeamMember) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_no_way_through_teams_wins_a_submission(build: Build, seed: int) -> None:
     made = build(daily_limit=2, largest_team=2)

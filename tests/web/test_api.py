@@ -108,6 +108,7 @@ def test_a_submission_is_created_with_its_receipt(installation: Installation) ->
     assert receipt["resets_at_local"] == "2026-11-24T00:00:00+08:00"
 
 
+@pytest.mark.slow
 def test_own_submissions_and_files_are_there_and_others_are_not(installation: Installation) -> None:
     alice, bob = installation.client("alice"), installation.client("bob")
     content = installation.file()
@@ -224,6 +225,7 @@ def test_the_leaderboard_has_its_fields_and_no_private_board_before_the_reveal(i
     assert visitor.get("/api/competitions/lecture/leaderboard?board=secret").status_code == 400
 
 
+@pytest.mark.slow
 def test_the_board_as_csv_is_safe_to_open(installation: Installation) -> None:
     with installation.db.write() as session:
         session.execute(text("UPDATE users SET display_name = '=cmd|'' /C calc''!A0' WHERE username = 'alice'"))
@@ -332,6 +334,7 @@ def test_a_token_does_no_more_than_its_scope(build: Build, scope: str) -> None:
     assert client.post("/api/competitions/lecture/close").status_code == 403
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_said_as_a_problem(installation: Installation) -> None:
     alice = installation.client("alice")
     for method, path, status in (

@@ -48,6 +48,7 @@ def crowded(build: Build) -> Installation:
 # pages
 
 
+@pytest.mark.slow
 def test_a_page_holds_a_hundred_rows_and_goes_on_where_the_last_ended(crowded: Installation) -> None:
     assert ranks(board(crowded)) == [str(rank) for rank in range(1, 101)]
     assert ranks(board(crowded, "?page=2")) == [str(rank) for rank in range(101, 201)]
@@ -110,6 +111,7 @@ def test_a_search_finds_teams_and_keeps_their_ranks(crowded: Installation) -> No
     assert "11 rows match “TEAM 22”." in page
 
 
+@pytest.mark.slow
 def test_a_search_finds_a_person_by_their_display_name(crowded: Installation) -> None:
     page = board(crowded, "?q=person+149")
     assert teams(page) == ["Team 150"]
@@ -176,6 +178,7 @@ def test_the_title_says_which_board_and_which_phase(build: Build) -> None:
     assert "<title>Public leaderboard · Lectures · Unseen</title>" in board(made, "?board=public")
 
 
+@pytest.mark.slow
 def test_an_empty_board_says_what_the_phase_means_for_it(build: Build) -> None:
     made = build()
     assert "The first file takes the lead." in board(made)
@@ -262,6 +265,7 @@ def test_withdrawn_late_and_exact_scores_are_no_part_of_the_way(installation: In
     assert line.steps[0][1] not in exact
 
 
+@pytest.mark.slow
 def test_the_leaders_and_ones_own_team_are_drawn_with_the_baselines(crowded: Installation) -> None:
     place_baseline(crowded, "Line")
     with crowded.db.write() as session:

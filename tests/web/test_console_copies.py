@@ -81,6 +81,7 @@ def test_the_command_prints_a_table_or_json(made: Installation, run: Run) -> Non
     assert run("copies", made.slug, "--format", "text").returncode == 2
 
 
+@pytest.mark.slow
 def test_burnt_rows_are_named_wherever_they_could_be_used_again(made: Installation, run: Run) -> None:  # noqa: F811
     export = str(made.config.home / "taken.zip")
     for address in ("", "/copy"):

@@ -76,6 +76,7 @@ def test_a_long_list_comes_in_pages_that_keep_the_search(
         assert staff.get(f"{SUBMISSIONS}?{odd}").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_submission_is_withdrawn_and_brought_back_with_reasons(made: Installation, staff: FlaskClient) -> None:
     ref = send(made, made.file()).ref
     one = f"{SUBMISSIONS}/{ref}"

@@ -82,6 +82,7 @@ def uploaded(client: FlaskClient, text: str = TABLE) -> str:
     return str(answer.location)
 
 
+@pytest.mark.slow
 def test_a_table_becomes_a_draft_with_its_preflight_and_its_deadline_on_both_clocks(
     made: Installation, staff: FlaskClient
 ) -> None:
@@ -231,6 +232,7 @@ def test_a_time_at_which_it_cannot_open_is_explained(build: Build, at: str) -> N
         assert "Open it now" in said(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "action"), [("/close", "closed"), ("/remove", "removed")])
 def test_closing_and_removing_ask_for_the_slug(made: Installation, staff: FlaskClient, page: str, action: str) -> None:
     send(made, made.noisy(3.0))
@@ -334,6 +336,7 @@ def test_going_back_from_the_changes_keeps_what_was_typed(made: Installation, st
     assert 'value="Not yet"' in again.text
 
 
+@pytest.mark.slow
 def test_a_deadline_to_the_second_survives_a_form_that_shows_minutes(build: Build) -> None:
     made = build()
     staff = browser(made, "tina", "Tina", "instructor")
@@ -438,6 +441,7 @@ def test_a_private_score_of_a_baseline_is_on_no_page_of_an_assistant(made: Insta
     assert "Private score" not in said(browser(made, "tess", "Tess", "assistant").get(page))
 
 
+@pytest.mark.slow
 def test_every_page_of_a_competitions_life_is_there_in_chinese(made: Installation, staff: FlaskClient) -> None:
     for page in (
         "",

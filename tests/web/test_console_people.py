@@ -62,6 +62,7 @@ def fill(made: Installation, rows: str) -> None:
 # courses
 
 
+@pytest.mark.slow
 def test_the_first_page_shows_each_course_and_how_its_competitions_do(made: Installation, tina: FlaskClient) -> None:
     send(made, made.noisy(3.0))
     page = tina.get("/console/").text
@@ -164,6 +165,7 @@ def test_a_name_taken_between_preview_and_confirmation_is_shown(made: Installati
 # people
 
 
+@pytest.mark.slow
 def test_a_long_list_comes_in_pages_and_is_searched_on_the_server(made: Installation, tina: FlaskClient) -> None:
     fill(made, "".join(f"s{n:03},Student {n}\n" for n in range(150)))
     first, second = (tina.get(f"{HERE}/people?page={page}").text for page in (1, 2))
@@ -289,6 +291,7 @@ def test_health_is_for_administrators_and_says_what_is_wrong(made: Installation,
     assert "1 differ from the submissions" in page
 
 
+@pytest.mark.slow
 def test_an_upload_is_forgotten_after_a_day(made: Installation, tina: FlaskClient) -> None:
     preview = upload(tina, LIST).location
     made.now += timedelta(days=1)

@@ -67,6 +67,7 @@ def test_a_team_that_is_not_there_is_named(staff: FlaskClient) -> None:
     assert "There is no team of students “Bobb” here. Did you mean" in reply.text
 
 
+@pytest.mark.slow
 def test_a_team_is_reached_from_the_page_of_its_member(staff: FlaskClient) -> None:
     assert f"{TEAMS}?team=Alice" in staff.get("/console/courses/ml/people/alice").text
     assert 'value="Alice"' in staff.get(TEAMS + "?team=Alice").text

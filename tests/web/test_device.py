@@ -125,6 +125,7 @@ def test_whoever_is_not_signed_in_signs_in_and_comes_back(made: Installation) ->
     assert f'value="{told["user_code"]}"' in client.get(back.location).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/device", "/device/answer"])
 def test_a_stranger_answers_nothing(made: Installation, path: str) -> None:
     told = ask(made)

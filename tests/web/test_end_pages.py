@@ -123,6 +123,7 @@ def test_students_see_nothing_before_the_board_is_opened_to_them(made: Installat
     assert re.findall(r'data-team="([^"]*)"', board) == names(stage(teacher, 3))
 
 
+@pytest.mark.slow
 def test_a_ceremony_can_be_shown_again(made: Installation, teacher: FlaskClient) -> None:
     made.pass_deadline()
     before = stage(teacher, 2)
@@ -132,6 +133,7 @@ def test_a_ceremony_can_be_shown_again(made: Installation, teacher: FlaskClient)
     assert "Open the board to everybody" not in stage(teacher, 3)
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_step_depends_on_a_covered_place(build: Build) -> None:
     """Two worlds in which the two best swap what they predict on the private rows."""
     pages = []
@@ -186,6 +188,7 @@ def test_grades_can_be_searched_and_ordered(
     assert "<b>" not in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("style", "name"), [("csv", ""), ("canvas", "-canvas"), ("moodle", "-moodle")])
 def test_grades_are_downloaded_by_a_form(made: Installation, teacher: FlaskClient, style: str, name: str) -> None:
     answer = press(teacher, "/grades", to="/grades/export", format=style)

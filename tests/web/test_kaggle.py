@@ -204,6 +204,7 @@ def test_old_clients_get_the_list_of_files_in_the_shape_each_knows(installation:
         assert reply == {"files": bare, "nextPageToken": ""}
 
 
+@pytest.mark.slow
 def test_a_file_comes_from_an_address_that_ends_in_its_name(installation: Installation) -> None:
     client = installation.client("alice")
     content = (installation.folder / "train.csv").read_bytes()
@@ -369,6 +370,7 @@ def test_a_file_that_never_came_cannot_be_submitted(installation: Installation) 
     assert "has not arrived" in refused(hand_in(client, begin(client)["token"]), 400)
 
 
+@pytest.mark.slow
 def test_a_bad_file_is_explained_line_by_line_and_costs_nothing(installation: Installation) -> None:
     client = installation.client("alice")
     lines = installation.file().decode().splitlines()
@@ -536,6 +538,7 @@ def table(reply: TestResponse) -> tuple[str, list[dict[str, str]]]:
         return name, list(csv.DictReader(io.StringIO(archive.read(name).decode())))
 
 
+@pytest.mark.slow
 def test_the_board_is_shown_and_downloaded(installation: Installation) -> None:
     for who, value in (("alice", 60.0), ("bob", 50.0), ("bob", 55.0)):
         send(installation, installation.file(value), who)
@@ -599,6 +602,7 @@ FIELDS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_no_field_of_any_kind_upsets_the_server(build: Build, method: str) -> None:
     client = build(daily_limit=100, rejected_per_hour=1000).client("alice")

@@ -134,6 +134,7 @@ def begin(made: Installation, *processes: Flask) -> None:
         assert entries_of(app, made) == dict.fromkeys(STUDENTS, 1)
 
 
+@pytest.mark.slow
 def test_what_improves_nothing_is_shown_to_others_after_a_second_and_to_its_team_at_once(
     installation: Installation,
 ) -> None:
@@ -151,6 +152,7 @@ def test_what_improves_nothing_is_shown_to_others_after_a_second_and_to_its_team
             assert entries_of(app, installation) == {**before, "bob": 2, "carol": 2}
 
 
+@pytest.mark.slow
 def test_whoever_submits_finds_it_in_the_next_answer_however_often_the_board_was_drawn(
     installation: Installation,
 ) -> None:
@@ -180,6 +182,7 @@ def test_a_new_best_is_shown_at_once_and_those_of_a_rush_within_a_second(
         assert entries_of(one, installation)["alice"] == 6
 
 
+@pytest.mark.slow
 def test_what_is_not_a_submission_is_shown_at_once_however_often_the_board_was_drawn(
     installation: Installation,
 ) -> None:
@@ -197,6 +200,7 @@ def test_what_is_not_a_submission_is_shown_at_once_however_often_the_board_was_d
             assert shown(one, installation) == expected
 
 
+@pytest.mark.slow
 def test_no_two_contents_share_a_tag_and_what_has_not_changed_is_not_sent_again(installation: Installation) -> None:
     contents: dict[str, set[str]] = defaultdict(set)
     people = {who: installation.token(who) for who in ("alice", "bob")}

@@ -56,6 +56,7 @@ def submit(client: FlaskClient, made: Installation, content: bytes) -> TestRespo
     return client.post(f"/api/competitions/{made.slug}/submissions", data=data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_a_score", [True, False])
 def test_slightly_better_equal_and_far_worse_files_are_answered_alike(build: Build, has_a_score: bool) -> None:
     answers = []

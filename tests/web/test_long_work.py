@@ -159,6 +159,7 @@ def test_an_archive_is_made_by_a_worker_and_kept_for_a_day(made: Installation, i
     assert "is gone" in instructor.get(f"{JOBS}/1").text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("largest", [0, 1])
 def test_an_archive_that_is_small_or_too_large_to_keep_is_sent_at_once(
     made: Installation, instructor: FlaskClient, monkeypatch: pytest.MonkeyPatch, largest: int

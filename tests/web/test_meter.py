@@ -27,6 +27,7 @@ def revealed(request: pytest.FixtureRequest, build: Build) -> Installation:
     return end(build(largest_team=3, release=request.param, daily_limit=6))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("who", "api", "page", "console"),
     [("teacher", 200, 200, 200), ("alice", 404, 404, 403), ("rival", 404, 404, 403), (None, 404, 404, 303)],
@@ -49,6 +50,7 @@ def test_an_assistant_is_let_in_and_finds_the_way(installation: Installation) ->
     assert client.get("/console/competitions/lecture/meter").status_code == 200
 
 
+@pytest.mark.slow
 def test_after_the_reveal_everybody_is_and_finds_the_way(build: Build) -> None:
     made = end(build(largest_team=3, daily_limit=6))
     for who in (None, "alice", "teacher"):
@@ -67,6 +69,7 @@ def digits(number: float | str) -> str:
     return f"{float(number):.6g}"
 
 
+@pytest.mark.slow
 def test_no_unrounded_public_score_is_in_what_students_receive(revealed: Installation) -> None:
     with revealed.db.read() as session:
         scores = list(session.scalars(select(Score)))
@@ -90,6 +93,7 @@ def who_improved(made: Installation) -> str:
     return next(team["team"] for team in found["teams"] if len(team["curve"]) > 1)
 
 
+@pytest.mark.slow
 def test_what_is_drawn_for_students_depends_on_what_was_displayed_alone(build: Build) -> None:
     """Other public scores that are displayed alike give the same drawing, byte for byte."""
     made = end(build(largest_team=3, release="rounded", daily_limit=6))
@@ -109,6 +113,7 @@ def test_what_is_drawn_for_students_depends_on_what_was_displayed_alone(build: B
     assert drawing() == before
 
 
+@pytest.mark.slow
 def test_a_team_that_is_not_there_is_left_out(build: Build) -> None:
     made = end(build(largest_team=3, daily_limit=6))
     answer = made.client().get("/competitions/lecture/meter?team=%3Cb%3E&page=99")

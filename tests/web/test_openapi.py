@@ -104,6 +104,7 @@ def zipped(folder: Path) -> bytes:
     return content.getvalue()
 
 
+@pytest.mark.slow
 def test_the_document_is_valid_openapi(build: Build) -> None:
     document = Described(build()).document
     assert document["openapi"].startswith("3.1")
@@ -131,6 +132,7 @@ def test_every_operation_says_in_a_sentence_what_it_does(build: Build) -> None:
         assert operation["summary"].endswith(")." if "(staff" in operation["summary"] else ".")
 
 
+@pytest.mark.slow
 def test_every_real_answer_is_as_described(build: Build, tmp_path: Path) -> None:
     installation = build()
     api = Described(installation)
@@ -234,6 +236,7 @@ def test_a_refusal_is_as_described(
     assert (reply.status_code, reply.mimetype) == (status, PROBLEM)
 
 
+@pytest.mark.slow
 def test_every_way_of_refusing_a_file_is_described(build: Build) -> None:
     installation = build(daily_limit=1, rejected_per_hour=3, late_submissions=False)
     api, alice = Described(installation), installation.client("alice")
@@ -314,6 +317,7 @@ def test_every_member_of_a_refusal_is_a_field_of_the_problem() -> None:
     assert members - set(wire.Problem.__struct_fields__) == set()
 
 
+@pytest.mark.slow
 def test_a_private_score_is_nowhere_but_in_ones_own_submissions_and_the_grade_book(build: Build) -> None:
     document = Described(build()).document
     schemas = document["components"]["schemas"]

@@ -110,6 +110,7 @@ def test_the_script_of_every_page_stays_small() -> None:
     assert 0 < (Path(web.__file__).parent / "static" / "unseen.js").stat().st_size < 6000
 
 
+@pytest.mark.slow
 def test_refusals_are_pages_with_a_way_on(build: Build) -> None:
     made = build()
     page = made.client().get("/competitions/lectrue")
@@ -230,6 +231,7 @@ def test_after_the_reveal_the_private_board_comes_first_with_both_ranks(build: B
     assert "Public leaderboard" in made.client().get(address(made, "/leaderboard?board=public")).text
 
 
+@pytest.mark.slow
 def test_an_unchanged_board_is_not_sent_again(build: Build) -> None:
     made = build()
     first = made.client().get(address(made, "/leaderboard"))
@@ -390,6 +392,7 @@ def test_final_submissions_are_chosen_among_ones_own(build: Build) -> None:
     assert page.count(" checked>") == 1
 
 
+@pytest.mark.slow
 def test_too_many_final_submissions_are_explained_in_the_list(build: Build) -> None:
     made = build()
     client = browser(made)

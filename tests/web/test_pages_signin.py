@@ -171,6 +171,7 @@ def test_a_token_cannot_make_another_one(build: Build) -> None:
     assert token_holder.get("/account").status_code == 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [{"days": "9999"}, {"days": ""}, {"scope": "root"}])
 def test_a_token_outside_the_choices_is_refused(build: Build, wrong: dict[str, str]) -> None:
     client = browser(build())

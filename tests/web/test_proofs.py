@@ -87,6 +87,7 @@ def test_the_chain_is_for_those_who_take_part(build: Build) -> None:
         assert made.client("bob").get(f"{place}?{wrong}").status_code == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["alice", "bob", "teacher"])
 def test_the_key_is_shut_to_everybody_until_the_reveal(build: Build, who: str) -> None:
     made = build()

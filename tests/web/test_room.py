@@ -212,6 +212,7 @@ def test_a_packed_file_takes_what_the_largest_valid_one_would(
     assert asked == [2 * (len(content) + largest)]
 
 
+@pytest.mark.slow
 def test_a_file_larger_than_all_the_room_has_it_to_itself(made: Installation) -> None:
     large = made.file() + b"\n" * SIZE
     assert len(large) > SIZE

@@ -172,6 +172,7 @@ def test_every_answer_is_as_the_document_says(
     figure("requests", statuses.total())
 
 
+@pytest.mark.slow
 def test_these_are_as_many_requests_as_are_promised(schema: BaseSchema) -> None:
     taking = [name for name in DESCRIBED if takes_something(OPERATIONS[name], operation_of(schema, name).path)]
     assert len(taking) * len(WHO) * CASES >= IN_ALL

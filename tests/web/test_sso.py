@@ -70,6 +70,7 @@ def identities(made: Installation) -> int:
 # who somebody is
 
 
+@pytest.mark.slow
 def test_somebody_new_gets_an_account_without_a_course(made: Installation, provider: Provider) -> None:
     provider.vouches("n1", email="erin@example.edu", email_verified=True, name="Erin 謎", preferred_username="erin")
     client = made.client()
@@ -183,6 +184,7 @@ def test_an_answer_counts_in_the_browser_that_asked(made: Installation, provider
     assert come_back(asking, back).status_code == 303
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["", "made-up"])
 def test_an_answer_with_another_state_counts_for_nothing(made: Installation, provider: Provider, state: str) -> None:
     client = made.client()
@@ -333,6 +335,7 @@ def test_a_link_is_removed_where_a_password_remains(made: Installation, provider
     assert without.post("/account/sso/unlink", data=form).status_code == 409
 
 
+@pytest.mark.slow
 def test_where_no_provider_is_configured_there_is_no_button(build: Build) -> None:
     client = build().client()
     assert "/login/sso" not in client.get("/login").text
@@ -340,6 +343,7 @@ def test_where_no_provider_is_configured_there_is_no_button(build: Build) -> Non
     assert browser(build()).get("/account/sso").status_code in (303, 404)
 
 
+@pytest.mark.slow
 def test_the_button_is_a_link(made: Installation) -> None:
     assert re.search(
         r'<a class="act" href="/login/sso\?next=[^"]*">Sign in with NTU</a>', made.client().get("/login").text

@@ -46,6 +46,7 @@ def test_an_invitation_leads_from_the_list_to_one_team(pair: tuple[Installation,
     assert "4</span> <span" in emil.get(address(made, "/submit")).text
 
 
+@pytest.mark.slow
 def test_an_invitation_is_declined_and_another_taken_back(pair: tuple[Installation, FlaskClient, FlaskClient]) -> None:
     made, dora, emil = pair
     press(dora, made, "invite", who="emil")
@@ -96,6 +97,7 @@ def test_where_everybody_works_alone_the_page_says_so(build: Build) -> None:
     assert press(client, made, "invite", who="alice").status_code == 409
 
 
+@pytest.mark.slow
 def test_after_the_deadline_teams_stay_as_they_are(build: Build) -> None:
     made = build()
     client = browser(made)
@@ -133,6 +135,7 @@ def test_somebody_of_another_course_has_no_team_page(build: Build) -> None:
 # other pages
 
 
+@pytest.mark.slow
 def test_the_list_reminds_of_what_is_near(build: Build) -> None:
     made = build()
     client = browser(made)
@@ -237,6 +240,7 @@ def test_a_used_up_day_is_said_before_a_file_is_chosen(build: Build) -> None:
     assert "All submissions for today are used. A check is still free." in client.get(address(made, "/submit")).text
 
 
+@pytest.mark.slow
 def test_long_lists_come_in_pages_and_keep_what_is_chosen_elsewhere(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:

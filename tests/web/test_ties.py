@@ -57,6 +57,7 @@ def end(made: Installation) -> None:
 # where it is shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["public", "private"])
 def test_each_row_shows_its_tie_its_distance_and_its_ranks(rounded: Installation, which: str) -> None:
     if which == "private":
@@ -177,6 +178,7 @@ def test_who_looks_after_a_submission_need_not_wait(rounded: Installation) -> No
         assert page(rounded).count('class="ranks"') == TEAMS + 3  # its head and the baseline's
 
 
+@pytest.mark.slow
 def test_a_comparison_that_fails_fails_no_submission_and_no_board(rounded: Installation) -> None:
     with mock.patch.object(Comparisons, "_found", side_effect=MemoryError):
         dora = browser(rounded)

@@ -149,6 +149,7 @@ def link_in(letter: EmailMessage) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_a_link_comes_by_mail_and_works(made: Installation, sending: Installation, box: Mailbox) -> None:
     person(made, "dora", password=PASSWORD)
     assert "a link is on its way" in ask(sending, "dora@example.edu").text
@@ -193,6 +194,7 @@ def test_a_mailbox_is_not_flooded(made: Installation, sending: Installation, box
     assert len(box.letters) == links.FORGOTTEN_BY_NAME
 
 
+@pytest.mark.slow
 def test_a_mail_server_that_fails_tells_nobody_that_the_name_is_known(
     made: Installation, sending: Installation, box: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
