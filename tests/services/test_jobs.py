@@ -48,7 +48,7 @@ def shown(installation: Installation, ref: int) -> JobShown:
 
 
 def file_of(installation: Installation, ref: int, who: str = "teacher") -> bytes:
-    _, content = jobs.file(installation.db, ref=ref, principal=installation.principal(who))
+    _, content = jobs.file(installation.db, ref=ref, principal=installation.principal(who), now=installation.now)
     return b"".join(content)
 
 
@@ -261,7 +261,10 @@ def test_a_file_is_kept_for_a_day(installation: Installation) -> None:
     assert file_of(installation, ref)
     installation.now += jobs.KEPT
     assert shown(installation, ref).file_name is None
+    with pytest.raises(NotFound):
+        file_of(installation, ref)  # also where nobody has deleted it yet
     jobs.forget_files(installation.db, installation.now)
+    installation.now -= jobs.KEPT
     with pytest.raises(NotFound):
         file_of(installation, ref)
 

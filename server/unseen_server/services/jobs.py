@@ -171,7 +171,7 @@ def listed(db: Database, *, slug: str, principal: Principal, now: datetime) -> l
         return [_shown(session, job, competition, now, None) for job in found]
 
 
-def file(db: Database, *, ref: int, principal: Principal) -> tuple[str, Iterator[bytes]]:
+def file(db: Database, *, ref: int, principal: Principal, now: datetime) -> tuple[str, Iterator[bytes]]:
     """What the file that a job made is called, and its content, piece by piece; for instructors.
 
     NotFound where there is none, or none any more.
@@ -180,9 +180,14 @@ def file(db: Database, *, ref: int, principal: Principal) -> tuple[str, Iterator
         job, competition = _found(session, ref, principal)
         principal.need_instructor(session.get_one(Course, competition.course_id))
         first = queries.jobs.piece(session, ref, 0)
-    if first is None or job.file_name is None:
+    if first is None or job.file_name is None or not _is_kept(job, now):
         raise NotFound(what=say("file of this job"), advice=say("It is kept for a day. Ask for it again."))
     return job.file_name, _pieces(db, ref, first)
+
+
+def _is_kept(job: Job, now: datetime) -> bool:
+    """Whether the file of a job can still be had."""
+    return job.ended_at is not None and now < job.ended_at + KEPT
 
 
 def _pieces(db: Database, ref: int, piece: bytes | None) -> Iterator[bytes]:
@@ -205,7 +210,6 @@ def _found(session: Session, ref: int, principal: Principal) -> tuple[Job, Compe
 def _shown(
     session: Session, job: Job, competition: Competition, now: datetime, result: Mapping[str, Any] | None
 ) -> JobShown:
-    is_kept = job.ended_at is not None and now < job.ended_at + KEPT
     return JobShown(
         ref=job.id,
         kind=job.kind,
@@ -216,7 +220,7 @@ def _shown(
         total=job.total,
         result=result,
         problem=sentences.unpacked(job.problem) if job.problem else None,
-        file_name=job.file_name if is_kept else None,
+        file_name=job.file_name if _is_kept(job, now) else None,
         created_at=job.created_at,
         ended_at=job.ended_at,
     )

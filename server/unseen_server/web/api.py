@@ -434,7 +434,7 @@ def job_file(ref: int) -> Response:
 
     It is kept for a day.
     """
-    name, content = jobs.file(parts().db, ref=ref, principal=signed_in())
+    name, content = jobs.file(parts().db, ref=ref, principal=signed_in(), now=now())
     return download_reply(content, "application/octet-stream", name)
 
 

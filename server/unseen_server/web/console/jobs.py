@@ -49,7 +49,7 @@ def page(slug: str, ref: int) -> str:
 @blueprint.get(f"{ONE}/file")
 def file(slug: str, ref: int) -> Response:
     _job(slug, ref)
-    name, content = jobs.file(parts().db, ref=ref, principal=signed_in())
+    name, content = jobs.file(parts().db, ref=ref, principal=signed_in(), now=now())
     return download_reply(content, "application/octet-stream", name)
 
 
