@@ -26,9 +26,11 @@ from tests.core.prediction_files import (
     zipped,
 )
 
+from unseen_server.core.careful_path import read_carefully
 from unseen_server.core.containers import is_packed
 from unseen_server.core.errors import BadFile, Refusal
 from unseen_server.core.expected import Numbering
+from unseen_server.core.fast_path import read_quickly
 from unseen_server.core.file_sentences import SENTENCES
 from unseen_server.core.predictions import Expected, canonical_order, read_predictions
 
@@ -200,6 +202,31 @@ def test_every_form_of_id_knows_its_place_and_no_other(form: str) -> None:
     assert [expected.position(name) for name in ids] == list(range(len(ids)))
     strangers = ["", " " + ids[0], "0" + ids[0], ids[0] + "0", form.format(6), form.format(10**12), "x", "٥", "-", "+5"]
     assert [expected.position(name) for name in strangers] == [-1] * len(strangers)
+
+
+@pytest.mark.parametrize(
+    ("ids", "stranger", "code"),
+    [
+        (["row_5", "row_6"], b"raw_6", "unknown_id"),
+        (["student_5", "student_6"], b"student-6", "unknown_id"),
+        (["student-number_5", "student-number_6"], b"student-lumber_6", "unknown_id"),
+        (["Ana", "Zo"], b"Zo\xeb", "not_utf_8"),
+    ],
+    ids=["prefix", "eighth byte of the prefix", "ninth byte of the prefix", "not UTF-8"],
+)
+def test_an_id_written_otherwise_is_left_to_the_careful_path_and_refused(
+    ids: list[str], stranger: bytes, code: str
+) -> None:
+    expected = expected_for(ids)
+    data = f"id,y\n{expected.ids[0]},1\n{expected.ids[1]},2\n".encode()
+    right = read_quickly(data, expected)
+    assert right is not None
+    assert right.tolist() == read_carefully(data, expected).tolist() == [1, 2]
+    odd = b"id,y\n%b,1\n%b,2\n" % (expected.ids[0].encode(), stranger)
+    assert read_quickly(odd, expected) is None
+    with pytest.raises(BadFile) as refusal:
+        read_carefully(odd, expected)
+    assert code in refusal.value.counts
 
 
 @pytest.mark.parametrize("ids", [["1", "1"], [""], ["a,b"], ['"'], ["a\nb"], ["a\rb"], ["\0"], ["x" * 65]])
