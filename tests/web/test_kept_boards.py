@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, update
 from tests.installations import STUDENTS, Installation
+from tests.services import test_pending as large_files
 from tests.visitors import address, place_baseline, send
 
 from unseen_server.app import create_app
@@ -150,6 +151,19 @@ def test_what_improves_nothing_is_shown_to_others_after_a_second_and_to_its_team
         a_second_later(installation)
         for app in (one, another):
             assert entries_of(app, installation) == {**before, "bob": 2, "carol": 2}
+
+
+def test_a_file_that_was_scored_afterwards_is_on_every_board_at_once(installation: Installation) -> None:
+    with process(installation) as one, process(installation) as another:
+        begin(installation, one, another)
+        before = dict.fromkeys(STUDENTS, 1)
+        large_files.send(installation, installation.noisy(39.0), "bob")
+        a_second_later(installation)
+        for app, who in product((one, another), (None, "bob")):
+            assert entries_of(app, installation, who) == before
+        large_files.work(installation)
+        for app, who in product((one, another), (None, "bob")):
+            assert entries_of(app, installation, who) == {**before, "bob": 2}
 
 
 @pytest.mark.slow

@@ -26,7 +26,8 @@ DRAWN_A_SECOND = 3  # times in each process, whatever others submit
 class Stamp(NamedTuple):
     """What a board looks like: its phase, the version of all but submissions, and the end of the chain of those.
 
-    So whatever changes a standing either adds to the chain or makes the version grow.
+    So whatever changes a standing either adds to the chain or makes the version grow, as the scoring of a file that
+    was accepted earlier does.
     """
 
     phase: str

@@ -88,6 +88,7 @@ def _count(session: Session, claimed: Claimed, ref: int, judged: Judged, now: da
     session.flush()
     receipt = submit.with_scores(session, competition, team, vouched, judged, accepted)
     submission.receipt = msgspec.to_builtins(receipt)
+    competition.board_version += 1  # the chain went on when the file came, before it counted on the board
     _end(session, claimed, ref, now)
 
 
@@ -126,7 +127,7 @@ def _end(session: Session, claimed: Claimed, ref: int, now: datetime) -> None:
 def _locked(session: Session, claimed: Claimed, ref: int) -> tuple[Submission, Competition, Team] | None:
     """As a submission is entered: nobody else submits for the team meanwhile. None where it is pending no longer."""
     queries.chains.locked_chain(session, claimed.competition.id)
-    competition = queries.competitions.locked_competition(session, claimed.competition.id, exclusively=False)
+    competition = queries.competitions.locked_competition(session, claimed.competition.id, exclusively=True)
     submission = session.get_one(Submission, ref)
     team = queries.teams.locked_team(session, submission.team_id)
     session.refresh(submission)
