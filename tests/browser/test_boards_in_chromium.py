@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select, text
@@ -63,6 +65,8 @@ def test_a_refresh_stays_on_its_page_and_marks_what_changed(crowded: Site, open_
     expect(rows.first).to_have_attribute("data-team", "Team 101")
     with crowded.made.db.write() as session:
         session.execute(text("UPDATE standings SET score = 140, entries = 2 WHERE score = 150"))
+        session.execute(text("UPDATE chains SET head = 'one submission more'"))
+    crowded.made.now += timedelta(milliseconds=REFRESH)
     page.clock.run_for(REFRESH)
     expect(page.locator("[data-team='Team 150'] .rank")).to_have_text("141")
     assert "changed" in str(page.locator("[data-team='Team 150']").get_attribute("class"))
