@@ -243,7 +243,7 @@ def test_a_download_that_finds_the_disk_full_leaves_nothing_behind(
 
 def test_a_lock_file_that_cannot_be_opened_means_that_nothing_can_be_stored(build: Build) -> None:
     installation = build()
-    (installation.config.home / "unseen.db.lock").unlink()
+    (installation.config.home / "unseen.db.lock").unlink(missing_ok=True)
     (installation.config.home / "unseen.db.lock").mkdir()
     with closing(Database(installation.config.database_url)) as db, pytest.raises(StorageFull), db.write():
         pass
