@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import closing, suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 import pytest
-from tests.installations import Build, Server, install, make_folder, new_sqlite, serving
+from tests.installations import Build, Installation, Server, install, make_folder, new_sqlite, serving
 from tests.visitors import PASSWORD, add, hidden
 
+from unseen_server import storage
 from unseen_server.config import Config
+from unseen_server.core import metrics, predictions
 from unseen_server.db import sqlite
-from unseen_server.services import joining, links
+from unseen_server.services import entries, joining, links
 from unseen_server.services.principals import SERVER
 from unseen_server.web.context import SESSION_COOKIE
 
@@ -135,33 +138,59 @@ def quote(*given, **named):
 
 broken.{function} = quote
 """
+LEFT_TO_A_WORKER = {"UNSEEN_ROWS_AT_ONCE": "10"}
 
 
-@pytest.mark.parametrize(
-    ("module", "function"),
-    [
-        ("unseen_server.core.predictions", "read_predictions"),
-        ("unseen_server.core.metrics", "score"),
-        ("unseen_server.services.entries", "enter"),
-        ("unseen_server.storage", "keep"),
-    ],
-)
-def test_what_was_uploaded_is_in_no_log_wherever_scoring_fails(
-    build: Build, tmp_path: Path, module: str, function: str
-) -> None:
-    (tmp_path / "sitecustomize.py").write_text(FAILING.format(module=module, function=function))
-    made = build(deadline="2999-01-01 00:00")
-    content = made.file(43.19750123)
-    path = os.pathsep.join([str(tmp_path), *sys.path])
-    with serving(made, processes=1, PYTHONPATH=path) as server:
-        reply = httpx2.post(
-            f"{server.url}/api/competitions/{server.slug}/submissions",
-            files={"file": (f"{TYPED}.csv", content)},
-            data={"message": TYPED},
-            headers={"Authorization": f"Bearer {server.token('alice')}", "Idempotency-Key": f"key-{TYPED}"},
-        )
-        assert (reply.status_code, TYPED in reply.text, "43.1975" in reply.text) == (503, False, False)
-    log = server.log.read_text()
+@contextmanager
+def broken(function: Callable[..., object], made: Installation, folder: Path, **settings: str) -> Iterator[Server]:
+    """A server where this function, whoever calls it, quotes in an error what it was given."""
+    names = {"module": function.__module__, "function": function.__name__}
+    (folder / "sitecustomize.py").write_text(FAILING.format(**names))
+    path = os.pathsep.join([str(folder), *sys.path])
+    with serving(made, processes=1, PYTHONPATH=path, **settings) as server:
+        yield server
+
+
+def uploaded(server: Server) -> httpx2.Response:
+    return httpx2.post(
+        f"{server.url}/api/competitions/{server.slug}/submissions",
+        files={"file": (f"{TYPED}.csv", server.installation.file(43.19750123))},
+        data={"message": TYPED},
+        headers={"Authorization": f"Bearer {server.token('alice')}", "Idempotency-Key": f"key-{TYPED}"},
+    )
+
+
+def assert_it_quotes_nothing(log: str) -> None:
     assert "builtins.ValueError\n" in log
     assert "in quote" in log
     assert not [word for word in (TYPED, "43.1975", "array([") if word in log]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [predictions.read_predictions, metrics.score, entries.accept, entries.count, storage.keep],
+    ids=lambda function: function.__name__,
+)
+def test_what_was_uploaded_is_in_no_log_wherever_scoring_fails(
+    build: Build, tmp_path: Path, function: Callable[..., object]
+) -> None:
+    with broken(function, build(deadline="2999-01-01 00:00"), tmp_path) as server:
+        reply = uploaded(server)
+        assert (reply.status_code, TYPED in reply.text, "43.1975" in reply.text) == (503, False, False)
+    assert_it_quotes_nothing(server.log.read_text())
+
+
+@pytest.mark.parametrize(
+    "function",
+    [predictions.read_predictions, metrics.score, entries.count],
+    ids=lambda function: function.__name__,
+)
+def test_what_was_uploaded_is_in_no_log_of_a_worker_either(
+    build: Build, tmp_path: Path, function: Callable[..., object]
+) -> None:
+    with broken(function, build(deadline="2999-01-01 00:00"), tmp_path, **LEFT_TO_A_WORKER) as server:
+        assert uploaded(server).json()["status"] == "pending"
+        patience = time.monotonic() + 60
+        while "in quote" not in server.log.read_text() and time.monotonic() < patience:
+            time.sleep(0.05)
+    assert_it_quotes_nothing(server.log.read_text())
