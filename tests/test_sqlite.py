@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from sqlalchemy import text
 from tests.installations import WITHOUT_PYSQLITE3, Build
 from tests.visitors import send
 
+from unseen_server.core.errors import Busy
 from unseen_server.db import sqlite
 from unseen_server.db.session import Database
 from unseen_server.services import doctor
@@ -91,6 +92,20 @@ def test_a_library_that_cannot_keep_the_log_does_not_touch_it_while_others_do(tm
         assert "NewerLog" in done.stderr
         assert "install pysqlite3" in done.stderr
         assert (journal(db), rows(db)) == ("wal", 2)
+
+
+def test_a_commit_that_waited_in_vain_keeps_no_lock(tmp_path: Path, sqlite_library: None) -> None:
+    file = tmp_path / "unseen.db"
+    with opened(file) as db, opened(file) as others:
+        add(db)
+        with others.read() as reading, suppress(Busy):
+            assert reading.scalar(text("SELECT count(*) FROM t")) == 1
+            with db.write(patience=0.01) as session:  # in the end a writer without a log waits for who reads
+                session.execute(text("INSERT INTO t VALUES ('')"))
+        counted = rows(others)
+        add(others)
+        add(db)
+        assert rows(db) == rows(others) == (counted or 0) + 2
 
 
 def test_a_copy_of_a_database_in_use_has_what_is_in_the_log_only(tmp_path: Path) -> None:

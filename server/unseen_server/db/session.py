@@ -182,8 +182,12 @@ class Database:
             session.connection(execution_options={"patience": patience})
             yield session
             session.flush()
-            with _doubts():
-                session.commit()
+            try:
+                with _doubts():
+                    session.commit()
+            except BaseException:
+                session.invalidate()  # SQLAlchemy does not roll back then: the connection would keep its locks
+                raise
 
     def _session(self, engine: Engine, **options: Any) -> Session:
         return Session(engine, expire_on_commit=False, info={"database": self}, **options)
