@@ -72,6 +72,20 @@ ROWS: Mapping[str, Row] = {
         "kill -9 of everything during uploads: what was acknowledged is there, once",
         {f"rounds on {kind}": 20 for kind in BOTH},
     ),
+    "nodes": Row(
+        "over two servers the limit is exact; nothing acknowledged is lost where servers, workers or PostgreSQL die",
+        {
+            "trials of the limit": 200,
+            "teams at the limit": 200,
+            "servers killed": 20,
+            "workers killed": 20,
+            "restarts of PostgreSQL": 10,
+        },
+    ),
+    "interrupted": Row(
+        "kill -9 after every few statements of reveals, corrections, upgrades and backups: all or nothing",
+        {"processes killed": 200},
+    ),
     "hygiene": Row(
         "branches of core's quota, phases, parser and scoring that their tests take, per cent",
         {"covered": 100},

@@ -82,7 +82,7 @@ def keep(session: Session, submission_id: int, stored: Stored) -> None:
 def _write(session: Session, table: type[PredictionVector | SubmittedFile], submission_id: int, content: bytes) -> None:
     connection = session.connection()
     if len(content) < LARGE or connection.dialect.name != "sqlite":
-        connection.execute(insert(table), {"submission_id": submission_id, "content": content})
+        connection.execute(_KEEP[table], {"submission_id": submission_id, "content": content})
         return
     # SQLite would copy a value twice on its way into the file, so it is given one of zeros to write over.
     zeros = func.zeroblob(len(content))
@@ -97,6 +97,9 @@ def _write(session: Session, table: type[PredictionVector | SubmittedFile], subm
                 blob.write(view[start : start + PIECE])
     except sqlite.driver.Error as error:
         raise OperationalError("writing a blob", None, error) from error  # as if it had been a statement
+
+
+_KEEP = {table: insert(table) for table in TABLES.values()}
 
 
 def predictions_of(session: Session, submission_ids: Sequence[int]) -> Iterator[tuple[int, NDArray[np.float64]]]:

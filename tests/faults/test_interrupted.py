@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sqlalchemy import Engine, event, update
+from tests.figures import LONG, Tell
 from tests.installations import Installation
 from tests.visitors import send
 
@@ -28,7 +29,7 @@ from unseen_server.services.reveal import reveal
 from unseen_server.working import Tools
 
 KILLED = 9
-SELDOM = 1 if os.environ.get("UNSEEN_LONG") else 5  # else after each so many statements
+SELDOM = 1 if LONG else 5  # else after each so many statements
 Deed = Callable[[Database], object]
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork, by which a process is made to be killed")
@@ -89,11 +90,13 @@ def is_well(made: Installation) -> bool:
 
 
 @pytest.mark.slow
-def test_a_reveal_shows_all_or_nothing(made: Installation) -> None:
+@pytest.mark.figure("interrupted")
+def test_a_reveal_shows_all_or_nothing(made: Installation, figure: Tell) -> None:
     made.pass_deadline()
     before = boards(made)
     deed = made.asking()
     for _ in killed_everywhere(made, lambda db: reveal(db, **deed), every=2):
+        figure("processes killed", 1)
         assert boards(made) == before
     assert [status for status, _ in boards(made)] == [200] * 4
     assert is_well(made)
@@ -108,22 +111,26 @@ def corrected(made: Installation) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_correction_counts_whole_or_not_at_all(made: Installation) -> None:
+@pytest.mark.figure("interrupted")
+def test_a_correction_counts_whole_or_not_at_all(made: Installation, figure: Tell) -> None:
     content, before, deed = corrected(made), boards(made), made.asking()
 
     def correct(db: Database) -> None:
         rescoring.rescore(db, KeyRing(db), content=content, **deed)
 
     for _ in killed_everywhere(made, correct, every=SELDOM):
+        figure("processes killed", 1)
         assert boards(made) == before
     assert boards(made) != before
     assert is_well(made)
 
 
 @pytest.mark.slow
-def test_an_upgrade_is_done_or_can_be_done_again(made: Installation) -> None:
+@pytest.mark.figure("interrupted")
+def test_an_upgrade_is_done_or_can_be_done_again(made: Installation, figure: Tell) -> None:
     migrate.downgrade(made.db, "0003")
     for _ in killed_everywhere(made, migrate.upgrade, every=4 * SELDOM):
+        figure("processes killed", 1)
         assert migrate.current(made.db) == "0003"
     assert migrate.current(made.db) == migrate.newest()
     assert is_well(made)
@@ -131,20 +138,25 @@ def test_an_upgrade_is_done_or_can_be_done_again(made: Installation) -> None:
 
 
 @pytest.mark.slow
-def test_a_backup_that_is_killed_leaves_no_file_under_its_name(made: Installation, tmp_path: Path) -> None:
+@pytest.mark.figure("interrupted")
+def test_a_backup_that_is_killed_leaves_no_file_under_its_name(
+    made: Installation, tmp_path: Path, figure: Tell
+) -> None:
     file, schema = tmp_path / "all.zip", migrate.newest()
 
     def back_up(db: Database) -> None:
         backups.back_up(made.config, db, file, schema=schema, now=made.now)
 
     for _ in killed_everywhere(made, back_up, every=4 * SELDOM):
+        figure("processes killed", 1)
         assert not file.exists()
     with backups.restored_for_a_look(file) as (config, db), closing(db):
         assert all(finding.ok for finding in doctor.examine(config, db))
 
 
 @pytest.mark.slow
-def test_a_correction_that_workers_die_over_counts_once(made: Installation) -> None:
+@pytest.mark.figure("interrupted")
+def test_a_correction_that_workers_die_over_counts_once(made: Installation, figure: Tell) -> None:
     before, content = boards(made), corrected(made)
     ref = correcting.hand_in(made.db, Delivery(made.db), made.keys, content=content, **made.asking())
 
@@ -152,6 +164,7 @@ def test_a_correction_that_workers_die_over_counts_once(made: Installation) -> N
         working.work(Tools(db, KeyRing(db), Signer("secret"), lambda: made.now), ref)
 
     for _ in killed_everywhere(made, attempt, every=SELDOM):
+        figure("processes killed", 1)
         assert boards(made) == before
         with made.db.write() as session:  # the lease runs out, and more of them may die than in life
             session.execute(update(Job).values(lease_until=None, attempts=0))

@@ -20,6 +20,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from sqlalchemy import text
+from tests.figures import LONG, Tell
 from tests.installations import STUDENTS, Installation, Server, free_port, install, make_folder, new_postgres, serving
 from tests.object_store import BUCKET, bucket
 from tests.proxies import Asked, Proxy, in_front_of, needs_nginx
@@ -30,11 +31,11 @@ from unseen_server.services import accounts, doctor, teamwork
 
 AT_ONCE = 8
 LIMIT = 3
-TRIALS = 200 if os.environ.get("UNSEEN_LONG") else 25
-TEAMS = 100 if os.environ.get("UNSEEN_LONG") else 8
+TRIALS = 200 if LONG else 25
+TEAMS = 100 if LONG else 8
 MOST_ROUNDS = 4
 FIRST = 30  # answers of a server before it is killed
-ROUNDS = 20 if os.environ.get("UNSEEN_LONG") else 3
+ROUNDS = 20 if LONG else 3
 
 
 @contextmanager
@@ -157,7 +158,10 @@ def assert_there_once(installation: Installation, programs: Sequence[Program | S
 
 
 @pytest.mark.slow
-def test_the_limit_is_exact_across_servers(postgres_server: str, postgres_template: str, tmp_path: Path) -> None:
+@pytest.mark.figure("nodes")
+def test_the_limit_is_exact_across_servers(
+    postgres_server: str, postgres_template: str, tmp_path: Path, figure: Tell
+) -> None:
     with ExitStack() as stack:
         made = stack.enter_context(shared(postgres_server, postgres_template, tmp_path, daily_limit=LIMIT))
         with made.db.write() as session:
@@ -180,12 +184,14 @@ def test_the_limit_is_exact_across_servers(postgres_server: str, postgres_templa
             assert [upload(n, token) for n in range(LIMIT - 1)] == [201] * (LIMIT - 1)
             statuses = Counter(pool.map(upload, range(AT_ONCE), [token] * AT_ONCE))
             assert statuses == {201: 1, 429: AT_ONCE - 1}, f"trial {trial}"
+            figure("trials of the limit", 1)
         assert [finding for finding in doctor.examine(made.config, made.db) if not finding.ok] == []
 
 
 @pytest.mark.slow
+@pytest.mark.figure("nodes")
 def test_a_server_that_dies_under_load_loses_nothing_that_was_acknowledged(
-    postgres_server: str, postgres_template: str, tmp_path: Path
+    postgres_server: str, postgres_template: str, tmp_path: Path, figure: Tell
 ) -> None:
     with shared(postgres_server, postgres_template, tmp_path, daily_limit=100_000) as made, ExitStack() as stack:
         ports = [free_port(), free_port()]
@@ -200,6 +206,7 @@ def test_a_server_that_dies_under_load_loses_nothing_that_was_acknowledged(
                     time.sleep(random.uniform(0.5, 1.0))
                     os.killpg(doomed.process.pid, signal.SIGKILL)
                     doomed.process.wait(10)
+                    figure("servers killed", 1)
         finally:
             stop.set()
         for program in running:
@@ -290,9 +297,10 @@ def team_up(made: Installation, host: str, guest: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.figure("nodes")
 @needs_nginx
 def test_the_limit_of_a_team_is_exact_through_the_proxy(
-    postgres_server: str, postgres_template: str, tmp_path: Path, objects: str
+    postgres_server: str, postgres_template: str, tmp_path: Path, objects: str, figure: Tell
 ) -> None:
     with ExitStack() as stack:
         made = stack.enter_context(shared(postgres_server, postgres_template, tmp_path, objects, daily_limit=LIMIT))
@@ -313,6 +321,7 @@ def test_the_limit_of_a_team_is_exact_through_the_proxy(
             assert [upload(token) for token in tokens[: LIMIT - 1]] == [201] * (LIMIT - 1)
             statuses = Counter(pool.map(upload, tokens * (AT_ONCE // 2)))
             assert statuses == {201: 1, 429: AT_ONCE - 1}, f"trial {trial}"
+            figure("teams at the limit", 1)
         assert {server for asked in proxy.asked() for server in asked.servers} >= {f"127.0.0.1:{n}" for n in ports}
         assert [finding for finding in doctor.examine(made.config, made.db) if not finding.ok] == []
 

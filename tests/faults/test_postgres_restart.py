@@ -19,6 +19,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.faults.student import Student
+from tests.figures import LONG, Tell
 from tests.installations import STUDENTS, free_port, install, make_folder, serving
 
 from unseen_server.config import Config
@@ -26,7 +27,7 @@ from unseen_server.db import migrate
 from unseen_server.db.session import Database
 from unseen_server.services import doctor
 
-ROUNDS = 10 if os.environ.get("UNSEEN_LONG") else 2
+ROUNDS = 10 if LONG else 2
 HOW = ("immediate", "fast")
 
 
@@ -100,8 +101,9 @@ class Program:
 
 
 @pytest.mark.slow
+@pytest.mark.figure("nodes")
 def test_a_database_that_is_started_again_has_everything_that_was_acknowledged_once(
-    postgres: Postgres, tmp_path: Path
+    postgres: Postgres, tmp_path: Path, figure: Tell
 ) -> None:
     now = datetime.now(UTC)
     folder = make_folder(tmp_path / "bundle", now=now, daily_limit=100_000)
@@ -121,6 +123,7 @@ def test_a_database_that_is_started_again_has_everything_that_was_acknowledged_o
                 postgres.stop(how)
                 time.sleep(0.3)
                 postgres.start()
+                figure("restarts of PostgreSQL", 1)
             time.sleep(0.5)
             stop.set()
             for run in running:

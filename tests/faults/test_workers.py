@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from tests.figures import LONG, Tell
 from tests.installations import STUDENTS, Installation, Server, install, make_folder, serving
 from tests.services.test_jobs import SECONDS, worker
 
@@ -26,7 +27,7 @@ from unseen_server.services import doctor
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = 20 if os.environ.get("UNSEEN_LONG") else 3
+ROUNDS = 20 if LONG else 3
 FILES = 12  # of each student
 
 
@@ -105,8 +106,9 @@ def statuses(server: Server) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.figure("nodes")
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_files_are_scored_once_however_often_workers_are_killed(busy: Server) -> None:
+def test_files_are_scored_once_however_often_workers_are_killed(busy: Server, figure: Tell) -> None:
     with worker(busy.installation) as process:
         staffed(busy)
         os.killpg(process.pid, signal.SIGKILL)  # and is believed to live for a while
@@ -117,6 +119,7 @@ def test_files_are_scored_once_however_often_workers_are_killed(busy: Server) ->
             time.sleep(random.uniform(0.8, 2.5))
             os.killpg(process.pid, signal.SIGKILL)
         forget_the_dead(busy.installation)
+        figure("workers killed", 1)
     with worker(busy.installation):
         patience = time.monotonic() + SECONDS
         while any("pending" in ones for ones in statuses(busy).values()):

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import text
 from tests.installations import COURSE, Installation
-from tests.services.test_links import PASSWORD, person, signs_in
+from tests.services.test_links import PASSWORD, issued, person, signs_in
 from tests.sparing import SERVERS_HASHER
 
 from unseen_server.core import common_passwords
@@ -22,7 +22,7 @@ from unseen_server.core.errors import (
     TooManyAttempts,
     UnknownJoinCode,
 )
-from unseen_server.services import accounts, boards, browser_sessions, joining, passwords, tokens
+from unseen_server.services import accounts, boards, browser_sessions, joining, links, passwords, tokens
 from unseen_server.services.browser_sessions import SignedIn
 from unseen_server.services.principals import SERVER, Principal
 from unseen_server.services.submit import submit
@@ -128,6 +128,21 @@ def test_a_password_that_is_guessed_first_is_refused(installation: Installation,
         accounts.add_user(
             session, "dave1", email="dave@example.edu", password=password, now=installation.now, actor="test"
         )
+
+
+def test_nor_when_it_is_changed(installation: Installation) -> None:
+    person(installation, "dora", password=PASSWORD)
+    with installation.db.write() as session:
+        accounts.user_named(session, "dora").email = "rabbithole@example.edu"
+    secret = issued(installation, "dora")
+    with pytest.raises(BadRequest, match="a name that others know"):
+        change(installation, begin(installation), PASSWORD, "Rabbithole-7")
+    with pytest.raises(BadRequest, match="a name that others know"):
+        links.follow(installation.db, secret, password="Rabbithole-7", now=installation.now)
+    with installation.db.write() as session:
+        user = accounts.user_named(session, "dora")
+        with pytest.raises(BadRequest, match="a name that others know"):
+            passwords.set_password(session, user, "Rabbithole-7", now=installation.now, actor="test")
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def add_user(
         display_name=names.checked_text(display_name or username, say("A display name"), 200),
         email=address,
         student_id=names.checked_text(student_id, say("A student id"), 64) if student_id else None,
-        password_hash=hashed(password, username, email or "") if password else None,
+        password_hash=hashed(password, username, email) if password else None,
         is_admin=is_admin,
         created_at=now,
     )

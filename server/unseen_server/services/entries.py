@@ -115,9 +115,12 @@ def count(
     """Write what does: both scores, and where the team stands with them."""
     public, private = scored(competition, vouched.ref, scores, released)
     connection = session.connection()
-    connection.execute(insert(Score), public)
-    connection.execute(insert(PrivateScore), private)
+    connection.execute(_SCORED, public)
+    connection.execute(_SCORED_IN_PRIVATE, private)
     return _stand(session, competition, team, vouched, released, late=late)
+
+
+_SCORED, _SCORED_IN_PRIVATE = insert(Score), insert(PrivateScore)
 
 
 def _numbered(session: Session, team: Team, admitted: Admitted, state: str) -> int:

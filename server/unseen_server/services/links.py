@@ -161,8 +161,9 @@ def holder(db: Database, secret: str, now: datetime) -> Holder:
 
 def follow(db: Database, secret: str, *, password: str, now: datetime) -> SignedIn:
     """Set the password, spend the link and sign in; every session from before ends."""
-    who = holder(db, secret, now)  # a dead link is not worth a hash
-    password_hash = passwords.hashed(password, who.username)
+    with db.read() as session:
+        _, user = _living(session, secret, now)  # a dead link is not worth a hash
+    password_hash = passwords.hashed(password, user.username, user.email)
     with db.write() as session:
         _, user = _living(session, secret, now)
         user = queries.people.locked_user(session, user.id)

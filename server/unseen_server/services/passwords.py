@@ -42,7 +42,7 @@ class KnownBrowser:
     nonce: str
 
 
-def checked_password(password: str, *names: str) -> str:
+def checked_password(password: str, *names: str | None) -> str:
     """Raises BadRequest for one that is too short, too long, or among the first that are guessed of whoever has these
     names.
     """
@@ -57,7 +57,7 @@ def checked_password(password: str, *names: str) -> str:
                 "Choose another one, such as three or four words that do not belong together."
             )
         )
-    if common_passwords.is_a_name(password, names):
+    if common_passwords.is_a_name(password, [name for name in names if name]):
         raise BadRequest(
             reason=say(
                 "This password is a name that others know. "
@@ -67,14 +67,14 @@ def checked_password(password: str, *names: str) -> str:
     return password
 
 
-def hashed(password: str, *names: str) -> str:
+def hashed(password: str, *names: str | None) -> str:
     """The password as it is stored, checked first."""
     return _hasher.hash(checked_password(password, *names))
 
 
 def set_password(session: Session, user: User, password: str, *, now: datetime, actor: str) -> None:
     """Give a person another password and end their browser sessions; tokens are revoked one by one."""
-    replace_password(session, user, hashed(password, user.username), now=now, actor=actor)
+    replace_password(session, user, hashed(password, user.username, user.email), now=now, actor=actor)
 
 
 def replace_password(
@@ -128,7 +128,7 @@ def change_password(
     if not _password_fits(user, old):
         attempts.count_alone(db, limits, now)
         raise BadRequest(reason=say("That is not the password you have now. Nothing was changed; try again."))
-    password_hash = hashed(new, principal.username)
+    password_hash = hashed(new, user.username, user.email)
     with db.write() as session:
         user = queries.people.locked_user(session, user.id)
         replace_password(session, user, password_hash, now=now, actor=user.username, but=browser)
