@@ -37,6 +37,7 @@ PAUSE = 0.02  # seconds between the questions of somebody else
 
 def rows() -> Iterator[Row]:
     os.environ["UNSEEN_MAX_UPLOAD_MB"] = "512"  # rows of 17 digits are a little more than a server takes by itself
+    os.environ["UNSEEN_ROWS_AT_ONCE"] = str(ROWS)  # else a worker reads them after the reply
     with served(students=1, rows=1000, processes=1, daily_limit=100, bounds=[-1e6, 1e6]) as site:
         csv = lengthened(site, ROWS)
         for kind, name, content in (
