@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from unseen_server.db import queries, sqlite
 from unseen_server.db.models import PredictionVector, StoredObject, SubmittedFile
+from unseen_server.db.queries.asking import connection_of
 from unseen_server.db.session import Database
 from unseen_server.objects import Named, Objects
 
@@ -70,7 +71,7 @@ def objects_of(session: Session) -> Objects | None:
 
 def keep(session: Session, submission_id: int, stored: Stored) -> None:
     """Write them down as the submission's; they are its own once the transaction commits."""
-    connection, place = session.connection(), {"submission_id": submission_id}
+    connection, place = connection_of(session), {"submission_id": submission_id}
     for kind, content in ((PREDICTIONS, stored.predictions), (UPLOAD, stored.upload)):
         if isinstance(content, Named):
             named = {"kind": kind, "key": content.key, "sha256": content.sha256}
@@ -80,7 +81,7 @@ def keep(session: Session, submission_id: int, stored: Stored) -> None:
 
 
 def _write(session: Session, table: type[PredictionVector | SubmittedFile], submission_id: int, content: bytes) -> None:
-    connection = session.connection()
+    connection = connection_of(session)
     if len(content) < LARGE or connection.dialect.name != "sqlite":
         connection.execute(_KEEP[table], {"submission_id": submission_id, "content": content})
         return

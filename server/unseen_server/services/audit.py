@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import AuditEntry, Competition, Course
+from unseen_server.db.queries.asking import connection_of
 from unseen_server.services.principals import Principal
 
 
@@ -35,7 +36,7 @@ def record(
         "details": details,
     }
     session.flush()
-    session.connection().execute(_RECORD, row)  # no object: every submission is recorded
+    connection_of(session).execute(_RECORD, row)  # no object: every submission is recorded
 
 
 _RECORD = insert(AuditEntry)

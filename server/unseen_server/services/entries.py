@@ -18,6 +18,7 @@ from unseen_server.core.metrics import Scores
 from unseen_server.core.release import Released
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, PrivateScore, Score, Standing, Submission, Team
+from unseen_server.db.queries.asking import connection_of
 from unseen_server.services import audit, receipts, teams
 from unseen_server.services.receipts import Linked, Vouched
 from unseen_server.storage import Stored
@@ -114,7 +115,7 @@ def count(
 ) -> Entered:
     """Write what does: both scores, and where the team stands with them."""
     public, private = scored(competition, vouched.ref, scores, released)
-    connection = session.connection()
+    connection = connection_of(session)
     connection.execute(_SCORED, public)
     connection.execute(_SCORED_IN_PRIVATE, private)
     return _stand(session, competition, team, vouched, released, late=late)
@@ -142,7 +143,7 @@ def _numbered(session: Session, team: Team, admitted: Admitted, state: str) -> i
         "late": admitted.late,
         "state": state,
     }
-    return session.connection().execute(_NUMBERED, row).scalar_one()
+    return connection_of(session).execute(_NUMBERED, row).scalar_one()
 
 
 _NUMBERED = insert(Submission).returning(Submission.id)
@@ -167,28 +168,28 @@ def _stand(
 ) -> Entered:
     """Bring the team's standing up to date; a late file leaves it as it was."""
     direction = metrics.metric(competition.metric).direction
-    before = queries.boards.standing_by(session, team.id)
-    score, submission_id = before or (None, None)
-    previous_best, previous_rank = score, _rank(session, competition, team, score, submission_id)
+    before = queries.boards.standing_by(session, competition.id, team.id, direction)
+    score, submission_id, ahead, ranked = before or (None, None, 0, None)
+    if ranked is None:
+        ranked = queries.boards.ranked_teams(session, competition.id)
+    previous_best, previous_rank = score, 1 + ahead if _is_ranked(team) and score is not None else None
+    rank = previous_rank
     shown = released.shown if released.accepted else None
     improved = shown is not None and (score is None or ranking.better(shown, score, direction)) and not late
     if improved:
         score, submission_id = shown, vouched.ref
+    if improved and _is_ranked(team):
+        rank = teams.rank_by(session, competition, score, submission_id)
+        ranked += previous_best is None
     _write_standing(session, team, None if late else vouched, score, submission_id, new=before is None)
     return Entered(
         shown=released.shown,
         previous_best=previous_best,
         improved=improved,
-        rank=_rank(session, competition, team, score, submission_id) if improved else previous_rank,
+        rank=rank,
         previous_rank=previous_rank,
-        teams=queries.boards.ranked_teams(session, competition.id),
+        teams=ranked,
     )
-
-
-def _rank(
-    session: Session, competition: Competition, team: Team, score: float | None, submission_id: int | None
-) -> int | None:
-    return teams.rank_by(session, competition, score, submission_id) if _is_ranked(team) else None
 
 
 def _write_standing(
@@ -201,7 +202,7 @@ def _write_standing(
     new: bool,
 ) -> None:
     """`counted` is the submission that counts as one more of the team's."""
-    connection = session.connection()
+    connection = connection_of(session)
     if new:
         place = {"team_id": team.id, "competition_id": team.competition_id, "ranked": _is_ranked(team), "entries": 0}
         connection.execute(insert(Standing), place)

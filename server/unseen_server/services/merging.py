@@ -33,11 +33,7 @@ def together(session: Session, competition: Competition, host: Team, guest: Team
     begun = max(instant for instant in (competition.starts_at, competition.launched_at) if instant)
     days = limits.quota_days(begun, now, competition.time_zone)
     both = [team.id for team in (host, guest) if team]
-    granted = sum(
-        extension.extra
-        for team_id in both
-        for extension in queries.extensions.live_extensions(session, competition.id, team_id, None)
-    )
+    granted = sum(queries.extensions.granted(session, competition.id, team_id, None).extra for team_id in both)
     return Together(
         members=sum(len(queries.teams.members_of(session, team_id)) for team_id in both) + (0 if guest else 1),
         largest_team=competition.largest_team,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from unseen_server.core.errors import StaffOnly, TokenScopeTooSmall
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
-from unseen_server.db.models import Course, Token, User
+from unseen_server.db.models import Course, User
 
 SCOPES = ("read", "submit", "staff")  # each includes those before it
 
@@ -73,10 +73,8 @@ class Principal:
 SERVER = Principal(user_id=0, username="server", display_name="server", is_admin=True, roles={}, scope="staff")
 
 
-def principal_for(
-    session: Session, user: User, token: Token | None = None, roles: Mapping[int, str] | None = None
-) -> Principal:
-    """Somebody who came with this token or else with a browser, in which they may do all that they may.
+def principal_for(session: Session, user: User, roles: Mapping[int, str] | None = None) -> Principal:
+    """Somebody who came without a token, and may do all that they may.
 
     Their `roles` are looked up where they are not given.
     """
@@ -86,8 +84,6 @@ def principal_for(
         display_name=user.display_name,
         is_admin=user.is_admin,
         roles=queries.people.role_by_course(session, user.id) if roles is None else roles,
-        scope=token.scope if token else "staff",
-        token_name=token.name if token else None,
-        token_expires_at=token.expires_at if token else None,
-        language=None if token else user.language,  # programs ask for a language with each request
+        scope="staff",
+        language=user.language,
     )

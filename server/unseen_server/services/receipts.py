@@ -22,6 +22,7 @@ from unseen_server.core import receipts
 from unseen_server.core.receipts import Leaf
 from unseen_server.db import queries
 from unseen_server.db.models import Chain, Competition, ReceiptKey, RemovedLink, Submission
+from unseen_server.db.queries.asking import connection_of
 from unseen_server.db.session import Database
 from unseen_server.services import competitions
 from unseen_server.services.principals import Principal
@@ -120,7 +121,7 @@ def add_link(session: Session, competition: Competition, head: str, vouched: Vou
     """Hang a submission into its competition's chain, whose end the caller holds until the commit; then `keep` it."""
     entry = receipts.entry(vouched.ref, vouched.sha256, vouched.submitted_at, vouched.team_id)
     link = receipts.link(head, entry)
-    session.connection().execute(_MOVE_ON, {"competition": competition.id, "link": link})
+    connection_of(session).execute(_MOVE_ON, {"competition": competition.id, "link": link})
     return Linked(head, link)
 
 
@@ -155,9 +156,9 @@ def keep(session: Session, ref: int, linked: Linked, receipt: dict[str, Any] | N
     """Its link, and the receipt as it is given now, for whoever asks for the same again; a baseline has none."""
     place = {"ref": ref, "link": linked.link}
     if receipt is None:
-        session.connection().execute(_KEEP_LINK, place)
+        connection_of(session).execute(_KEEP_LINK, place)
     else:
-        session.connection().execute(_KEEP, place | {"given": receipt})
+        connection_of(session).execute(_KEEP, place | {"given": receipt})
 
 
 _KEEP_LINK = update(Submission).where(Submission.id == bindparam("ref")).values(chain=bindparam("link"))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
-from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -58,12 +56,11 @@ def own_deadline(
     session: Session, competition: Competition, team_id: int | None, user_id: int | None = None
 ) -> datetime:
     """The latest of the competition's deadline and those granted to the team's members, or to a person without one."""
-    return _latest(competition, queries.extensions.live_extensions(session, competition.id, team_id, user_id))
+    return _latest(competition, queries.extensions.granted(session, competition.id, team_id, user_id).until)
 
 
-def _latest(competition: Competition, granted: Sequence[Row[datetime | None, int, date | None]]) -> datetime:
-    latest: datetime = max([competition.deadline, *(extension.until for extension in granted if extension.until)])
-    return latest
+def _latest(competition: Competition, granted: datetime | None) -> datetime:
+    return max(competition.deadline, granted) if granted else competition.deadline
 
 
 def allowance(
@@ -74,20 +71,19 @@ def allowance(
     A team that does not exist yet has used nothing; what `user_id`, its one member to be, was granted counts already.
     """
     day = limits.quota_day(now, competition.time_zone)
-    granted = queries.extensions.live_extensions(session, competition.id, team_id, user_id)
-    deadline = _latest(competition, granted)
-    used_today, used_total = queries.submissions.used(session, competition.id, team_id, day) if team_id else (0, 0)
+    found = queries.submissions.used_and_granted(session, competition.id, team_id, user_id, day)
+    deadline = _latest(competition, found.until)
     return limits.allowance(
         now,
         competition.time_zone,
         daily_limit=competition.daily_limit,
-        used_today=used_today,
-        used_total=used_total,
+        used_today=found.today,
+        used_total=found.in_all,
         total_limit=competition.total_limit,
         deadline=deadline,
         extended=deadline > competition.deadline,
-        extra_today=sum(extension.extra for extension in granted if extension.quota_day == day),
-        extra_total=sum(extension.extra for extension in granted),
+        extra_today=found.extra_today,
+        extra_total=found.extra,
     )
 
 

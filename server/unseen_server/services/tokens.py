@@ -17,7 +17,7 @@ from unseen_server.db.models import Token, User
 from unseen_server.db.session import Database
 from unseen_server.services import audit, names
 from unseen_server.services.accounts import user_named
-from unseen_server.services.principals import SCOPES, Principal, principal_for
+from unseen_server.services.principals import SCOPES, Principal
 
 LAST_USE_PRECISION = timedelta(minutes=10)  # a token's last use is not written down more often
 NOT_WORTH_WAITING = 0.1  # seconds: reading goes on when the last use cannot be written down
@@ -116,11 +116,19 @@ def principal_of_token(db: Database, token: str, now: datetime) -> Principal:
         found = queries.signing_in.token_with_digest(session, digest_of(token))
         if found is None:
             raise NotSignedIn()
-        row, user, roles = found
-        if row.revoked_at or user.disabled_at or (row.expires_at and row.expires_at <= now):
-            raise NotSignedIn()
-        principal = principal_for(session, user, row, roles)
+    row, roles = found
+    if row.revoked_at or row.disabled_at or (row.expires_at and row.expires_at <= now):
+        raise NotSignedIn()
     if row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION:
         with contextlib.suppress(Busy, StorageFull), db.write(patience=NOT_WORTH_WAITING) as session:
             session.get_one(Token, row.id).last_used_at = now
-    return principal
+    return Principal(
+        user_id=row.user_id,
+        username=row.username,
+        display_name=row.display_name,
+        is_admin=row.is_admin,
+        roles=roles,
+        scope=row.scope,
+        token_name=row.name,
+        token_expires_at=row.expires_at,
+    )

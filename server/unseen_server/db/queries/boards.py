@@ -7,8 +7,22 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, String, and_, bindparam, case, func, null, or_, select, type_coerce
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    SQLColumnExpression,
+    String,
+    and_,
+    bindparam,
+    case,
+    func,
+    null,
+    or_,
+    select,
+    type_coerce,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from unseen_server.db.models import (
     Chain,
@@ -22,7 +36,7 @@ from unseen_server.db.models import (
     TeamMember,
     User,
 )
-from unseen_server.db.queries.asking import Ts, ask
+from unseen_server.db.queries.asking import Ts, ask, connection_of
 
 # What a submission can stand by on a board: what was shown of it, but not where that repeats an earlier one's.
 STANDS_BY = case((Score.accepted.is_(True), Score.shown))
@@ -226,14 +240,21 @@ def ranked_teams(session: Session, competition_id: int) -> int:
     return ask(session, _RANKED, {"competition_id": competition_id}).scalar_one()
 
 
-# Both asked by every file, and therefore made once.
+def _before(
+    direction: str, score: SQLColumnExpression[Any], submission_id: SQLColumnExpression[Any]
+) -> ColumnElement[bool]:
+    """Whether a standing comes before one of this score, which that submission first reached."""
+    better = Standing.score < score if direction == "lower" else Standing.score > score
+    return or_(better, and_(Standing.score == score, Standing.submission_id < submission_id))
+
+
+# Asked by every file, and therefore made once.
 _RANKED = select(func.count()).where(
     Standing.competition_id == bindparam("competition_id"), Standing.ranked.is_(True), _is_a_number(Standing.score)
 )
-_EARLIER = and_(Standing.score == bindparam("score"), Standing.submission_id < bindparam("submission_id"))
 _AHEAD = {
-    "lower": _RANKED.where(or_(Standing.score < bindparam("score"), _EARLIER)),
-    "higher": _RANKED.where(or_(Standing.score > bindparam("score"), _EARLIER)),
+    direction: _RANKED.where(_before(direction, bindparam("score"), bindparam("submission_id")))
+    for direction in ("lower", "higher")
 }
 
 
@@ -244,8 +265,8 @@ def board_state(session: Session, slug: str, user_id: int | None) -> Row[*tuple[
     With the person's team and what the public board shows of it: its score is None where it has no place there.
     """
     if user_id is None:
-        return session.connection().execute(_BOARD_STATE, {"slug": slug}).one_or_none()
-    return session.connection().execute(_BOARD_STATE_AND_OWN, {"slug": slug, "user_id": user_id}).one_or_none()
+        return connection_of(session).execute(_BOARD_STATE, {"slug": slug}).one_or_none()
+    return connection_of(session).execute(_BOARD_STATE_AND_OWN, {"slug": slug, "user_id": user_id}).one_or_none()
 
 
 # Made once, of columns alone: it is asked whenever a board asks whether it is still true, and making the question, or
@@ -292,12 +313,28 @@ _NEWEST_BEST = select(func.max(_OF_STANDINGS.submission_id)).where(
 )
 
 
-def standing_by(session: Session, team_id: int) -> Row[float | None, int | None] | None:
-    """What a team stands by on the public board: the best score shown, and the submission that first reached it."""
-    return ask(session, _STANDING, {"team_id": team_id}).one_or_none()
+def standing_by(
+    session: Session, competition_id: int, team_id: int, direction: str
+) -> Row[float | None, int | None, int, int] | None:
+    """What a team stands by on the public board: the best score shown, and the submission that first reached it.
+
+    With how many ranked teams stand before it, and how many there are. None before its first submission counts.
+    """
+    return ask(session, _STANDING[direction], {"competition_id": competition_id, "team_id": team_id}).one_or_none()
 
 
-_STANDING = select(Standing.score, Standing.submission_id).where(Standing.team_id == bindparam("team_id"))
+_OWN_STANDING = aliased(Standing)
+_STANDING = {
+    direction: select(
+        _OWN_STANDING.score,
+        _OWN_STANDING.submission_id,
+        _RANKED.where(_before(direction, _OWN_STANDING.score, _OWN_STANDING.submission_id))
+        .scalar_subquery()
+        .label("ahead"),
+        _RANKED.scalar_subquery().label("teams"),
+    ).where(_OWN_STANDING.team_id == bindparam("team_id"))
+    for direction in ("lower", "higher")
+}
 
 
 def standings_of(session: Session, competition_id: int) -> Sequence[Standing]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
-from sqlalchemy import Row, bindparam, or_, select
+from sqlalchemy import Row, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import (
@@ -17,17 +17,18 @@ from unseen_server.db.models import (
 from unseen_server.db.queries.asking import ask
 
 
-def live_extensions(
+def granted(
     session: Session, competition_id: int, team_id: int | None, user_id: int | None
-) -> Sequence[Row[datetime | None, int, date | None]]:
+) -> Row[datetime | None, int]:
     """What the members of a team were granted and not refused again since; and a person who has no team yet.
 
-    Each with its deadline, its submissions more, and the quota day that they are for.
+    The latest deadline, and how many submissions more.
     """
-    return ask(session, _LIVE, {"competition_id": competition_id, "team_id": team_id, "user_id": user_id}).all()
+    return ask(session, _GRANTED, {"competition_id": competition_id, "team_id": team_id, "user_id": user_id}).one()
 
 
-_LIVE = select(Extension.until, Extension.extra, Extension.quota_day).where(
+# Of the team and the person that a question names.
+LIVE = (
     Extension.competition_id == bindparam("competition_id"),
     Extension.withdrawn_at.is_(None),
     or_(
@@ -35,6 +36,9 @@ _LIVE = select(Extension.until, Extension.extra, Extension.quota_day).where(
         Extension.user_id == bindparam("user_id"),
     ),
 )
+_GRANTED = select(
+    func.max(Extension.until).label("until"), func.coalesce(func.sum(Extension.extra), 0).label("extra")
+).where(*LIVE)
 
 
 def extensions_of(session: Session, competition_id: int) -> Sequence[Row[Extension, User]]:

@@ -19,23 +19,22 @@ from unseen_server.db.models import (
     Token,
     User,
 )
+from unseen_server.db.queries.asking import ask
 
 
 def browser_session_with_digest(session: Session, digest: str) -> tuple[BrowserSession, User, dict[int, str]] | None:
     """With whose it is, and their role in each course by its id."""
-    return _with_roles(session.execute(_WITH_SESSION, {"digest": digest}).all())
-
-
-def token_with_digest(session: Session, digest: str) -> tuple[Token, User, dict[int, str]] | None:
-    """With whose it is, and their role in each course by its id."""
-    return _with_roles(session.execute(_WITH_TOKEN, {"digest": digest}).all())
-
-
-def _with_roles(rows: Sequence[Any]) -> tuple[Any, User, dict[int, str]] | None:
+    rows = session.execute(_WITH_SESSION, {"digest": digest}).all()
     if not rows:
         return None
     came, user, *_ = rows[0]
     return came, user, {course_id: role for _, _, course_id, role in rows if course_id is not None}
+
+
+def token_with_digest(session: Session, digest: str) -> tuple[Row[*tuple[Any, ...]], dict[int, str]] | None:
+    """With whose it is (_OF_TOKENS, _OF_USERS), and their role in each course by its id."""
+    rows = ask(session, _WITH_TOKEN, {"digest": digest}).all()
+    return (rows[0], {row.course_id: row.role for row in rows if row.course_id is not None}) if rows else None
 
 
 # Made once, as every request asks one of them, and making a question takes longer than asking it.
@@ -46,8 +45,11 @@ _WITH_SESSION = (
     .outerjoin(Enrolment, Enrolment.user_id == User.id)
     .where(BrowserSession.digest == bindparam("digest"))
 )
+# Of columns, as programs bring a token with every request.
+_OF_TOKENS = (Token.id, Token.name, Token.scope, Token.last_used_at, Token.expires_at, Token.revoked_at)
+_OF_USERS = (Token.user_id, User.username, User.display_name, User.is_admin, User.disabled_at)
 _WITH_TOKEN = (
-    select(Token, User, *_ROLES)
+    select(*_OF_TOKENS, *_OF_USERS, *_ROLES)
     .join_from(Token, User)
     .outerjoin(Enrolment, Enrolment.user_id == User.id)
     .where(Token.digest == bindparam("digest"))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from unseen_server.db.models import (
     Competition,
+    Extension,
     PredictionVector,
     PrivateScore,
     Rejection,
@@ -23,6 +24,7 @@ from unseen_server.db.models import (
     TeamMember,
 )
 from unseen_server.db.queries.asking import ask
+from unseen_server.db.queries.extensions import LIVE
 
 
 def submission_with_key(
@@ -41,17 +43,44 @@ _WITH_KEY = select(Submission.id, Submission.request_digest, Submission.receipt,
 )
 
 
-def used(session: Session, competition_id: int, team_id: int, day: date) -> tuple[int, int]:
-    """How many files a team has submitted on that day, and in all."""
-    today, total = ask(session, _USED, {"competition_id": competition_id, "team_id": team_id, "day": day}).one()
-    return today, total
+def used_and_granted(
+    session: Session, competition_id: int, team_id: int | None, user_id: int | None, day: date
+) -> Row[int, int, datetime | None, int, int]:
+    """How many files a team has submitted on that day, and in all; the latest deadline that its members were granted,
+    and how many submissions more, for that day and in all. What a person was granted who has no team yet, too.
+    """
+    asked = {"competition_id": competition_id, "team_id": team_id, "user_id": user_id, "day": day}
+    return ask(session, _USED_AND_GRANTED, asked).one()
 
 
-_USED = select(func.count().filter(Submission.quota_day == bindparam("day")), func.count()).where(
-    Submission.competition_id == bindparam("competition_id"),  # with the team and the day in one index
-    Submission.team_id == bindparam("team_id"),
-    Submission.slot >= 0,  # others were given back
+_USED = (
+    select(
+        func.count().filter(Submission.quota_day == bindparam("day")).label("today"),
+        func.count().label("in_all"),
+    )
+    .where(
+        Submission.competition_id == bindparam("competition_id"),  # with the team and the day in one index
+        Submission.team_id == bindparam("team_id"),
+        Submission.slot >= 0,  # others were given back
+    )
+    .subquery()
 )
+_GRANTED = (
+    select(
+        func.max(Extension.until).label("until"),
+        func.sum(Extension.extra).filter(Extension.quota_day == bindparam("day")).label("extra_today"),
+        func.sum(Extension.extra).label("extra"),
+    )
+    .where(*LIVE)
+    .subquery()
+)
+_USED_AND_GRANTED = select(
+    _USED.c.today,
+    _USED.c.in_all,
+    _GRANTED.c.until,
+    func.coalesce(_GRANTED.c.extra_today, 0).label("extra_today"),
+    func.coalesce(_GRANTED.c.extra, 0).label("extra"),
+).join_from(_USED, _GRANTED, true())
 
 
 def used_slots(session: Session, team_id: int, day: date) -> int:

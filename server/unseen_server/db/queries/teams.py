@@ -15,6 +15,7 @@ from unseen_server.db.models import (
     TeamMerge,
     User,
 )
+from unseen_server.db.queries.asking import ask
 
 
 def team_of(session: Session, competition_id: int, user_id: int) -> Team | None:
@@ -26,7 +27,7 @@ def team_of(session: Session, competition_id: int, user_id: int) -> Team | None:
 
 
 def team_id_of(session: Session, competition_id: int, user_id: int) -> int | None:
-    return session.scalar(_TEAM_ID, {"competition_id": competition_id, "user_id": user_id})
+    return ask(session, _TEAM_ID, {"competition_id": competition_id, "user_id": user_id}).scalar_one_or_none()
 
 
 _TEAM_ID = select(TeamMember.team_id).where(
