@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import select
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -138,7 +139,7 @@ class Database:
         def begin(connection: Connection) -> None:
             # A deferred BEGIN that later writes fails with "locked"; a writer takes its lock first.
             options = connection.get_execution_options()
-            patience = round(1000 * options.get("patience", LOCK_TIMEOUT))
+            patience = 100 * math.ceil(10 * options.get("patience", LOCK_TIMEOUT))  # milliseconds, hardly ever others
             if connection.info["patience"] != patience:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout={patience}")
                 connection.info["patience"] = patience
@@ -154,12 +155,10 @@ class Database:
     @contextmanager
     def write(self, patience: float = LOCK_TIMEOUT) -> Iterator[Session]:
         """A transaction that waits at most `patience` seconds for other writers before it is Busy."""
-        if self._queue is None:
-            with self._transaction(patience) as session:
-                yield session
-        else:
-            with self._queue.turn(patience) as left, self._transaction(left) as session:
-                yield session
+        turn = self._queue.turn(patience) if self._queue else nullcontext(patience)
+        # Its connection is fetched before the turn and put back after it, for others wait for theirs.
+        with _refusals(), self.engine.connect() as connection, turn as left, self._transaction(connection, left) as own:
+            yield own
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:
@@ -177,9 +176,9 @@ class Database:
                 self._one.release()
 
     @contextmanager
-    def _transaction(self, patience: float) -> Iterator[Session]:
-        with _refusals(), self._session(self.engine) as session:
-            session.connection(execution_options={"patience": patience})
+    def _transaction(self, connection: Connection, patience: float) -> Iterator[Session]:
+        with self._session(connection.execution_options(patience=patience)) as session:
+            session.connection()  # begins it
             yield session
             session.flush()
             try:
@@ -189,8 +188,8 @@ class Database:
                 session.invalidate()  # SQLAlchemy does not roll back then: the connection would keep its locks
                 raise
 
-    def _session(self, engine: Engine, **options: Any) -> Session:
-        return Session(engine, expire_on_commit=False, info={"database": self}, **options)
+    def _session(self, bind: Engine | Connection, **options: Any) -> Session:
+        return Session(bind, expire_on_commit=False, info={"database": self}, **options)
 
     def close(self) -> None:
         self.engine.dispose()
