@@ -179,7 +179,7 @@ def _submitted(
             receipts.publish(db, signer, received_at)
         try:
             with db.write() as session:
-                head, competition, team = _locked(session, competition.id, principal)
+                head, competition, team = _locked(session, competition, principal)
                 if judged and not judged.still_holds(session, competition, team):
                     continue  # judge again
                 if judged and desk and desk.keeps_in_order(session, competition, team.id):
@@ -359,14 +359,14 @@ def _seconds(span: timedelta) -> int:
 # inside the transaction
 
 
-def _locked(session: Session, competition_id: int, principal: Principal) -> tuple[str, Competition, Team]:
+def _locked(session: Session, competition: Competition, principal: Principal) -> tuple[str, Competition, Team]:
     """The end of the chain, the competition and the person's team by now, for which nobody else submits meanwhile.
 
     The chain comes first, for which all queue: where new ones kept joining those who share the competition's row,
     whoever wants it alone, to correct labels or to reveal, would never have a turn on PostgreSQL.
     """
-    head = queries.chains.locked_chain(session, competition_id)
-    competition = queries.competitions.locked_competition(session, competition_id, exclusively=False)
+    head = queries.chains.locked_chain(session, competition.id)
+    competition = queries.competitions.locked_again(session, competition)
     team, is_disabled = queries.teams.locked_team_of(session, competition.id, principal.user_id)
     if is_disabled:
         raise NotSignedIn()  # deleted meanwhile: nothing of theirs may be kept any more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, and_, bindparam, func, select
+from sqlalchemy import Row, and_, bindparam, func, inspect, select
 from sqlalchemy.orm import Session, aliased
 
 from unseen_server.db.models import (
@@ -26,6 +26,7 @@ from unseen_server.db.models import (
     Team,
     Yardstick,
 )
+from unseen_server.db.queries.asking import ask
 
 
 def competition_called(session: Session, slug: str) -> Competition | None:
@@ -54,6 +55,25 @@ _LOCKED = {
     .execution_options(populate_existing=True)
     for exclusively in (True, False)
 }
+
+
+def locked_again(session: Session, competition: Competition) -> Competition:
+    """The same, shared: the object that was read before, where nothing in its row has changed since.
+
+    To be read only, as it may belong to no session any more.
+    """
+    row = ask(session, _ROW, {"id": competition.id}).one()
+    if all(getattr(competition, name) == value for name, value in zip(_NAMES, row, strict=True)):
+        return competition
+    return locked_competition(session, competition.id, exclusively=False)
+
+
+_NAMES = [attribute.key for attribute in inspect(Competition).column_attrs]
+_ROW = (
+    select(*(getattr(Competition, name) for name in _NAMES))
+    .where(Competition.id == bindparam("id"))
+    .with_for_update(read=True)
+)
 
 
 def answer_key(session: Session, competition_id: int, version: int) -> AnswerKeyVersion:
