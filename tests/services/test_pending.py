@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.installations import Build, Installation, install, make_folder
+from tests.installations import COURSE, Build, Installation, install, make_folder
 
 from unseen_server import storage, working
 from unseen_server.config import Config
@@ -24,10 +24,12 @@ from unseen_server.db.session import Database
 from unseen_server.services import (
     archives,
     backups,
+    bundles,
     doctor,
     erasing,
     finals,
     jobs,
+    launching,
     rescore,
     scoring,
     standings,
@@ -415,6 +417,20 @@ def test_pages_say_what_becomes_of_a_file(installation: Installation) -> None:
     assert "not accepted" in alice.get(f"{page}/submissions").text
     for ref in (1, 2):
         assert teacher.get(f"/console{page}/submissions/{ref}").status_code == 200
+    assert "cost no submission" in teacher.get(f"/console{page}/submissions/2").text
+
+
+def test_a_refused_file_is_shown_in_its_own_competition_alone(installation: Installation, tmp_path: Path) -> None:
+    other = bundles.read_bundle(make_folder(tmp_path, "other"))
+    launching.create(installation.db, other, course=COURSE, principal=SERVER, now=installation.now)
+    launching.launch(installation.db, slug="other", at=None, principal=SERVER, now=installation.now)
+    refs = [send(installation, content).receipt.ref for content in (b"not,a\nfile,1\n", installation.noisy(3.0))]
+    alice = installation.client("alice")
+    for _ in ("pending", "refused and scored"):
+        for ref in refs:
+            assert alice.get(f"/competitions/{installation.slug}/submissions/{ref}").status_code == 200
+            assert alice.get(f"/competitions/other/submissions/{ref}").status_code == 404
+        work(installation)
 
 
 def test_scoring_one_file_is_no_job_that_staff_follow(installation: Installation, pending: int) -> None:

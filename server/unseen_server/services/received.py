@@ -9,7 +9,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from unseen_server import storage
-from unseen_server.core.errors import Conflict, NotFound
+from unseen_server.core.errors import Conflict, NotFound, RefusedAfterwards
 from unseen_server.core.sentences import say
 from unseen_server.db import queries
 from unseen_server.db.models import Competition, Rejection, Submission
@@ -30,7 +30,7 @@ class Received:
 
     `kind` is its team's: student, staff or baseline. Nobody in person sent a baseline's. Where it is not `accepted`,
     the ladder found no significant improvement, and `shown` repeats what was shown before. `state` is scored; or
-    pending or refused, and then there are no scores.
+    pending or refused, and then there are no scores; `refusal` says why it was refused.
     """
 
     ref: int
@@ -48,6 +48,7 @@ class Received:
     withdrawn_by: str | None
     withdrawn_reason: str | None
     state: str
+    refusal: RefusedAfterwards | None
     shown: float | None
     accepted: bool
     public_score: float | None
@@ -139,6 +140,7 @@ def _received(row: ReceivedRow) -> Received:
         withdrawn_by=submission.withdrawn_by,
         withdrawn_reason=submission.withdrawn_reason,
         state=submission.state,
+        refusal=RefusedAfterwards.unpacked(submission.refusal) if submission.refusal else None,
         shown=score.shown if score else None,
         accepted=score is not None and score.accepted,
         public_score=score.value if score else None,

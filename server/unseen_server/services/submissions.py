@@ -65,11 +65,16 @@ def own_submissions(db: Database, *, slug: str, principal: Principal, limit: int
         return [_as_own(competition, submission, shown, accepted, private) for submission, shown, accepted in rows]
 
 
-def own_submission(db: Database, *, ref: int, principal: Principal) -> OwnSubmission:
-    """Raises NotFound for a number nobody has and for one of another team alike."""
+def own_submission(db: Database, *, ref: int, principal: Principal, slug: str | None = None) -> OwnSubmission:
+    """Raises NotFound for a number nobody has, for one of another team and for one of another competition alike.
+
+    Without a `slug` it may be of any competition.
+    """
     with db.read() as session:
         submission = _of_member(session, ref, principal)
         competition = session.get_one(Competition, submission.competition_id)
+        if slug not in (None, competition.slug):
+            raise _unknown(ref)
         private = _private_scores(session, competition, submission.team_id)
         if submission.state != SCORED:
             return _as_own(competition, submission, None, None, private)
@@ -102,11 +107,14 @@ def own_limits(db: Database, *, slug: str, principal: Principal, now: datetime) 
 def _of_member(session: Session, ref: int, principal: Principal) -> Submission:
     submission = queries.submissions.submission_of_member(session, ref, principal.user_id)
     if submission is None:
-        raise NotFound(
-            what=say("submission {ref} of yours", ref=ref),
-            advice=say("`unseen submissions SLUG` lists those you have."),
-        )
+        raise _unknown(ref)
     return submission
+
+
+def _unknown(ref: int) -> NotFound:
+    return NotFound(
+        what=say("submission {ref} of yours", ref=ref), advice=say("`unseen submissions SLUG` lists those you have.")
+    )
 
 
 def _private_scores(session: Session, competition: Competition, team_id: int) -> dict[int, float]:

@@ -18,7 +18,6 @@ from unseen_server.core.errors import (
     KeyReused,
     LimitReached,
     NotEnrolled,
-    NotFound,
     NotSignedIn,
     Refusal,
     RefusedAfterwards,
@@ -238,16 +237,12 @@ def _submit_form(slug: str, refusal: Refusal | None = None, message: str = "", r
 def submission(slug: str, ref: int) -> str:
     """The receipt of one of the team's submissions, as often as it is asked for."""
     person, shown = signed_in(), _shown(slug)
-    current = own.own_submission(parts().db, ref=ref, principal=person)
+    current = own.own_submission(parts().db, ref=ref, principal=person, slug=slug)
     try:
         receipt = own.own_receipt(parts().db, ref=ref, principal=person)
     except RefusedAfterwards as refusal:
         kinds = problems.by_kind(refusal)
         return render_template("unscored.html", c=shown, submission=current, refusal=refusal, kinds=kinds)
-    if receipt.competition != slug:
-        raise NotFound(
-            what=say("submission {ref} of yours", ref=ref), advice=say("“My submissions” lists those you have.")
-        )
     if current.status == "pending":
         return render_template("unscored.html", c=shown, submission=current)
     return render_template("receipt.html", c=shown, receipt=receipt, submission=current)
