@@ -16,9 +16,14 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from flask import Flask
+
 from unseen_server import logs
+from unseen_server.app import create_app
 from unseen_server.config import Config
 from unseen_server.connections import FEWEST, Server, Shares
+from unseen_server.readiness import make_ready
+from unseen_server.working import work_beside
 
 CONNECTIONS = 1000  # of each process; a slow client holds one for a while
 FILES_OF_A_CONNECTION = 3  # itself, and temporary files for a large body and a large answer
@@ -35,12 +40,13 @@ log = logging.getLogger("unseen_server")
 def serve(config: Config, *, host: str, port: int, processes: int, threads: int) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is under way and return."""
     logs.begin()
-    config.secret()  # else each process might make one
     listening = _listen(host, port)
-    shares = Shares(processes)
-    work = partial(_work, config, listening, threads, _connections(), shares)
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is what a queue is for
     print(f"Serving on http://{_shown(host)}:{port} (Ctrl-C stops)", file=sys.stderr, flush=True)  # noqa: T201
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is what a queue is for
+    application = create_app(config)  # once for all processes; it opens nothing that a fork must not share
+    make_ready(application)
+    shares = Shares(processes)
+    work = partial(_work, application, config, listening, threads, _connections(), shares)
     if processes == 1 or not hasattr(os, "fork"):
         work(0)
     else:
@@ -81,14 +87,16 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _work(config: Config, listening: socket.socket, threads: int, connections: int, shares: Shares, place: int) -> None:
-    """One process: build the application, then answer requests until told to stop, and finish those under way."""
-    from unseen_server.app import create_app
-    from unseen_server.readiness import make_ready
-    from unseen_server.working import work_beside
-
-    application = create_app(config)
-    make_ready(application)
+def _work(
+    application: Flask,
+    config: Config,
+    listening: socket.socket,
+    threads: int,
+    connections: int,
+    shares: Shares,
+    place: int,
+) -> None:
+    """One process: answer requests until told to stop, then finish those under way."""
     work_beside(application, place)
     server = Server(
         application,
