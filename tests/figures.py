@@ -37,7 +37,7 @@ ROWS: Mapping[str, Row] = {
     ),
     "model": Row(
         "histories of a course against a model in plain Python: no divergence",
-        {"runs": 300, "steps": 300 * 50},
+        {"runs of 50 steps": 300},
     ),
     "parser": Row(
         "mutated files before both paths and an independent oracle: no fault, no difference of verdict or value",

@@ -55,8 +55,8 @@ MUTANTS = (
             (SERVER + "db/session.py", '"BEGIN IMMEDIATE" if "patience" in options else "BEGIN"', '"BEGIN"'),
             (
                 SERVER + "db/session.py",
-                "with self._queue.turn(patience) as left, self._",
-                "left = patience\n            with self._",
+                "self._queue.turn(patience) if self._queue else nullcontext(patience)",
+                "nullcontext(patience)",
             ),
         ],
         [QUOTA + "[sqlite]"],
@@ -114,8 +114,8 @@ MUTANTS = (
         [
             (
                 SERVER + "db/queries/submissions.py",
-                "    Submission.slot >= 0,  # others were given back\n",
-                "    Submission.slot >= 0,\n    Submission.withdrawn_at.is_(None),\n",
+                "Submission.slot >= 0,  # others were given back\n",
+                "Submission.slot >= 0, Submission.withdrawn_at.is_(None),\n",
             )
         ],
         [HISTORIES],
