@@ -312,6 +312,8 @@ def serving(
     config = installation.config
     log = (logs or config.home) / f"serve-{port}-{uuid.uuid4().hex[:6]}.log"
     place = {"UNSEEN_HOME": str(config.home), "UNSEEN_DATABASE_URL": config.database_url}
+    if config.objects_url:
+        place["UNSEEN_OBJECTS_URL"] = config.objects_url
     environment = {**os.environ, **place, **settings}
     sizes = {"--port": port, "--processes": processes, "--threads": threads}
     command = [*under, sys.executable, "-m", "unseen_server", "serve"]

@@ -41,6 +41,7 @@ MUTANTS = (
         [
             (SERVER + "db/queries/chains.py", ".with_for_update()", ""),
             (SERVER + "db/queries/competitions.py", "    .with_for_update(read=not exclusively)\n", ""),
+            (SERVER + "db/queries/competitions.py", "    .with_for_update(read=True)\n", ""),
             (
                 SERVER + "db/queries/teams.py",
                 "    .with_for_update(of=Team)\n)\n\n\ndef team_named",
@@ -103,6 +104,23 @@ MUTANTS = (
         "no waiting for the disk",
         [(SERVER + "db/sqlite.py", "synchronous=EXTRA", "synchronous=OFF")],
         ["tests/faults/test_power.py", "tests/test_schema.py"],
+    ),
+    Mutant(
+        "no waiting for the disk under objects",
+        [(SERVER + "objects.py", "        if self._root:\n", "        if not self._root:\n")],
+        ["tests/faults/test_power.py"],
+    ),
+    Mutant(
+        "a file named before its object is there",
+        [
+            (
+                SERVER + "objects.py",
+                "_make_durable(self._root, self._root / key)",
+                "threading.Timer(1, _make_durable, (self._root, self._root / key)).start()",
+            ),
+            (SERVER + "objects.py", "import os\n", "import os\nimport threading\n"),
+        ],
+        ["tests/faults/test_power.py"],
     ),
     Mutant(
         "overflow in the scorer",

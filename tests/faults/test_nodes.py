@@ -63,8 +63,6 @@ def node(installation: Installation, name: str, port: int, **settings: str) -> I
     elsewhere = Installation(
         replace(installation.config, home=home), installation.db, installation.folder, installation.bundle
     )
-    if elsewhere.config.objects_url:
-        settings["UNSEEN_OBJECTS_URL"] = elsewhere.config.objects_url
     with serving(elsewhere, port=port, **{"UNSEEN_TRUSTED_PROXY": "127.0.0.1", **settings}) as server:
         yield server
 
