@@ -30,6 +30,18 @@ def test_the_first_request_of_each_kind_imports_nothing(build: Build) -> None:
     assert done.stdout.split() == ["submitted"]
 
 
+def test_nothing_is_open_that_processes_must_not_share(build: Build) -> None:
+    application = create_app(build().config)
+    make_ready(application)
+    db = application.extensions["unseen"].db
+    assert (db.engine.pool.checkedin(), db.engine.pool.checkedout()) == (0, 0)
+    assert "objects" not in vars(db)  # whose threads would be in one process alone
+    with db.read() as session:
+        session.connection()
+    assert db.engine.pool.checkedin() == 1
+    db.close()
+
+
 def ask(token: str) -> None:
     """In a process of its own, as in a worker: be ready, ask for everything once, tell what was imported meanwhile."""
     config = Config.from_environment()
