@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
@@ -16,6 +17,7 @@ from unseen_server.core.errors import (
     BadRequest,
     Conflict,
     NameTaken,
+    NotFound,
     NotSignedIn,
     Refusal,
     StaffOnly,
@@ -75,6 +77,48 @@ def test_only_an_administrator_disables_and_never_themselves(installation: Insta
         accounts.user_named(session, "teacher").is_admin = True
     with pytest.raises(Conflict):
         accounts.disable(installation.db, "teacher", principal=installation.principal("teacher"), now=installation.now)
+
+
+def test_what_is_so_already_changes_nothing_and_is_not_written_down_again(installation: Installation) -> None:
+    alice = installation.principal("alice").user_id
+    accounts.set_display_name(installation.db, alice, "Alice", now=installation.now)
+    accounts.enable(installation.db, "alice", principal=SERVER, now=installation.now)
+    assert [action for _, action, name in audited(installation) if name == "alice"] == [
+        "user.add",
+        "enrol",
+        "token.issue",
+    ]
+    for day in range(2):
+        at = installation.now + timedelta(days=day)
+        accounts.disable(installation.db, "alice", principal=SERVER, now=at)
+    assert audited(installation).count(("server", "user.disable", "alice")) == 1
+    with installation.db.read() as session:
+        assert accounts.user_named(session, "alice").disabled_at == installation.now
+
+
+# tokens
+
+
+def test_nobody_gets_a_token_for_a_name_that_nobody_has(installation: Installation) -> None:
+    with pytest.raises(NotFound, match="user “nobody”"):
+        tokens.issue_token(installation.db, "nobody", actor="test", now=installation.now)
+
+
+def test_a_token_goes_no_further_than_some_scope_that_there_is(installation: Installation) -> None:
+    with pytest.raises(BadRequest, match="Use one of: read, submit, staff"):
+        tokens.issue_token(installation.db, "alice", scope="everything", actor="test", now=installation.now)
+
+
+def test_a_token_is_revoked_once(installation: Installation) -> None:
+    alice = installation.principal("alice")
+    (token,) = tokens.own_tokens(installation.db, alice.user_id)
+    for _ in range(2):
+        tokens.revoke_token(
+            installation.db, token.id, user_id=alice.user_id, actor=alice.username, now=installation.now
+        )
+    assert audited(installation).count(("alice", "token.revoke", token.prefix)) == 1
+    with pytest.raises(NotSignedIn):
+        installation.principal("alice")
 
 
 # passwords

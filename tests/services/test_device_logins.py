@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -250,6 +251,12 @@ def test_one_address_can_leave_only_so_many_open(installation: Installation, mon
     begun(installation, address="192.0.2.8")
     answered(installation, first.user_code)
     begun(installation)
+
+
+def test_no_two_programs_show_the_same_code(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = iter("BCDFGHJK" * 2 + "LMNPQRST")
+    monkeypatch.setattr(secrets, "choice", lambda _: next(letters))
+    assert [begun(installation).user_code for _ in range(2)] == ["BCDF-GHJK", "LMNP-QRST"]
 
 
 def test_erasing_a_person_forgets_what_they_confirmed(installation: Installation) -> None:

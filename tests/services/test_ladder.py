@@ -15,10 +15,13 @@ from tests.services.test_rescore import correct, numbers, shifted, solution
 from tests.services.test_submit import send
 from tests.services.test_teamwork import join
 from tests.services.test_withdrawals import bring_back, own, take_out, well
+from tests.visitors import place_baseline
 
+from unseen_server.core import yardstick
+from unseen_server.core.metrics import METRICS
 from unseen_server.core.splits import PUBLIC
 from unseen_server.db import models
-from unseen_server.services import baselines, editing, finals, releasing, standings
+from unseen_server.services import baselines, competitions, editing, finals, releasing, standings
 from unseen_server.services.bundles import DeclaredBaseline
 from unseen_server.services.principals import SERVER
 from unseen_server.services.releasing import Told
@@ -311,6 +314,26 @@ def test_a_competition_from_before_the_yardstick_was_kept_has_it_once_its_releas
     editing.save(made.db, wanted=replace(there, release="ladder"), stamp=there.stamp, **made.asking())
     with made.db.read() as session:
         assert session.scalars(select(models.Yardstick)).one().content == content
+
+
+def test_one_from_before_that_declared_a_baseline_is_measured_by_it_whatever_others_there_are(build: Build) -> None:
+    made = build()
+    for name, value in (("Mean", 60.0), ("Line", 44.0)):
+        place_baseline(made, name, value=value)
+    key = made.bundle.key
+    line = yardstick.constants(METRICS["mse"], key, np.full(len(key.ids), 44.0))
+    with made.db.write() as session:
+        session.delete(session.scalars(select(models.Yardstick)).one())
+        row = session.scalars(select(models.Competition)).one()
+        row.baseline_score, row.baseline_standard_error = line.baseline_score, line.standard_error
+    with made.db.read() as session:
+        assert set(releasing.measured_by(session, row)) == {44.0}
+
+
+def test_who_was_told_nothing_yet_has_no_rank_in_the_list(ladder: Installation) -> None:
+    send(ladder, ladder.file(50.0))
+    (listed,) = competitions.listed(ladder.db, principal=ladder.principal("alice"), now=ladder.now)
+    assert (listed.rank, listed.left_today, listed.teams) == (None, 4, 0)
 
 
 def test_a_days_limit_counts_what_the_ladder_does_not_tell(ladder: Installation) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
@@ -16,11 +17,14 @@ from tests.installations import NOON, Build, Installation
 
 from unseen_server.core.errors import (
     BadFile,
+    BadRequest,
     DailyLimitReached,
     DeadlinePassed,
     KeyReused,
     NotEnrolled,
     NotFound,
+    NotSignedIn,
+    OutcomeUnknown,
     TooManyRejected,
     TotalLimitReached,
 )
@@ -28,7 +32,9 @@ from unseen_server.core.predictions import read_predictions
 from unseen_server.db import models, queries
 from unseen_server.db import session as session_module
 from unseen_server.db.session import Database
+from unseen_server.services import accounts
 from unseen_server.services import submit as submitting
+from unseen_server.services.principals import SERVER
 from unseen_server.services.submissions import own_limits, own_submissions
 from unseen_server.services.submit import Receipt, check, submit
 
@@ -135,6 +141,75 @@ def test_the_same_key_with_another_file_is_refused(installation: Installation) -
 def test_keys_of_different_people_have_nothing_to_do_with_each_other(installation: Installation) -> None:
     send(installation, installation.file(), key="k1")
     assert send(installation, installation.file(40.0), "bob", key="k1").ref == 2
+
+
+@pytest.mark.parametrize("key", ["", "k" * 201, "ключ", "two\nlines"])
+def test_a_key_that_cannot_be_kept_is_refused(build: Build, key: str) -> None:
+    installation = build()
+    with pytest.raises(BadRequest, match="a random UUID is best"):
+        send(installation, installation.file(), key=key)
+
+
+def test_a_long_message_is_refused_and_costs_nothing(build: Build) -> None:
+    installation = build()
+    upload = installation.upload(installation.file(), message="x" * 501)
+    place = {"slug": installation.slug, "principal": installation.principal("alice"), "received_at": installation.now}
+    with pytest.raises(BadRequest, match="at most 500 characters"):
+        submit(installation.db, installation.keys, upload=upload, **place)
+    answer = submit(installation.db, installation.keys, upload=replace(upload, message="x" * 500), **place)
+    assert (answer.receipt.ref, answer.receipt.used_today) == (1, 1)
+
+
+def test_nothing_is_kept_of_whoever_was_disabled_while_their_file_was_read(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*arguments: Any) -> Any:
+        accounts.disable(installation.db, "alice", principal=SERVER, now=installation.now)
+        return read_predictions(*arguments)
+
+    monkeypatch.setattr(submitting, "read_predictions", slowly)
+    with pytest.raises(NotSignedIn):
+        send(installation, installation.file())
+    assert rows(installation, models.Submission) == 0
+
+
+def lose_commits(made: Installation, patch: pytest.MonkeyPatch, *, took_place: bool, times: int) -> None:
+    """The next commits break off, before or after they took place; what became of them is asked without a pause."""
+    dialect, left = made.db.engine.dialect, iter(range(times))
+    commit = dialect.do_commit
+
+    def broken(connection: Any) -> None:
+        is_lost = next(left, None) is not None
+        if took_place or not is_lost:
+            commit(connection)
+        if is_lost:
+            raise OutcomeUnknown()
+
+    patch.setattr(submitting, "ASKED_AGAIN", 0)
+    patch.setattr(submitting, "TIMES_ASKED", 3)
+    patch.setattr(dialect, "do_commit", broken)
+
+
+@pytest.mark.parametrize("took_place", [True, False])
+def test_a_file_counts_once_whatever_became_of_its_commit(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, took_place: bool
+) -> None:
+    send(installation, installation.file())
+    lose_commits(installation, monkeypatch, took_place=took_place, times=1)
+    assert send(installation, installation.file(40.0)).used_today == 2
+    assert rows(installation, models.Submission) == 2
+
+
+@pytest.mark.parametrize("took_place", [True, False])
+def test_who_is_told_nothing_of_a_commit_sends_the_same_again(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, took_place: bool
+) -> None:
+    send(installation, installation.file())
+    lose_commits(installation, monkeypatch, took_place=took_place, times=4)
+    with pytest.raises(OutcomeUnknown, match="with the same Idempotency-Key counts once"):
+        send(installation, installation.file(40.0), key="k1")
+    assert send(installation, installation.file(40.0), key="k1").used_today == 2
+    assert rows(installation, models.Submission) == 2
 
 
 def test_who_is_not_enrolled_is_told_so(installation: Installation) -> None:

@@ -18,6 +18,7 @@ from tests.installations import NOON, STUDENTS, Build, Installation
 from unseen_server.core import limits
 from unseen_server.core.errors import (
     BadRequest,
+    Busy,
     Conflict,
     Forbidden,
     LimitReached,
@@ -27,8 +28,20 @@ from unseen_server.core.errors import (
     WrongPhase,
 )
 from unseen_server.core.merging import Together
+from unseen_server.db import queries
 from unseen_server.db.models import AuditEntry, Submission, Team, TeamInvitation, TeamMember
-from unseen_server.services import accounts, boards, doctor, finals, standings, submissions, team_corrections, teamwork
+from unseen_server.services import (
+    accounts,
+    boards,
+    competitions,
+    doctor,
+    finals,
+    standings,
+    submissions,
+    team_corrections,
+    teams,
+    teamwork,
+)
 from unseen_server.services.principals import SERVER
 from unseen_server.services.submit import Receipt, submit
 from unseen_server.services.teamwork import OwnTeam
@@ -42,6 +55,12 @@ def team_id(made: Installation, who: str) -> int:
     with made.db.read() as session:
         user = accounts.user_named(session, who)
         return session.scalar(select(TeamMember.team_id).where(TeamMember.user_id == user.id)) or 0
+
+
+def team_made(made: Installation, who: str) -> Team:
+    with made.db.read() as session:
+        competition = competitions.visible(session, made.slug, None, made.now)
+    return teams.team_of_one(made.db, competition, made.principal(who), made.now)
 
 
 def send(made: Installation, who: str, spread: float = 5.0, seed: int = 0, key: str | None = None) -> Receipt:
@@ -76,6 +95,26 @@ def test_everybody_is_a_team_of_one_at_first(installation: Installation) -> None
     own = team_of(installation, "alice")
     assert (own.name, [member.name for member in own.members], own.may_leave) == ("Alice", ["Alice"], False)
     assert count(installation, Team) == 0  # looking makes none
+
+
+def test_two_first_files_at_once_end_in_one_team(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = team_made(installation, "alice")
+    looks, look = iter([True]), queries.teams.team_of
+    monkeypatch.setattr(queries.teams, "team_of", lambda *who: None if next(looks, False) else look(*who))
+    assert team_made(installation, "alice").id == first.id
+    monkeypatch.setattr(queries.teams, "team_of", lambda *_: None)
+    with pytest.raises(Busy):
+        team_made(installation, "alice")
+    assert count(installation, Team) == 1
+
+
+def test_people_of_one_name_have_teams_of_different_names(installation: Installation) -> None:
+    with installation.db.write() as session:
+        for who in STUDENTS:
+            accounts.user_named(session, who).display_name = "Lee"
+    team_made(installation, "alice")
+    teamwork.rename_own(installation.db, name="Lee (carol)", **installation.asking("alice"))
+    assert [team_made(installation, who).name for who in STUDENTS] == ["Lee (carol)", "Lee", "Lee (carol 2)"]
 
 
 def test_an_invited_student_joins_with_what_they_have_submitted(installation: Installation) -> None:

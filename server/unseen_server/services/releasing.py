@@ -203,14 +203,14 @@ def _yardstick(session: Session, competition: Competition, key: AnswerKey) -> Fl
     if kept is not None:
         return np.frombuffer(kept, dtype="<f8").astype(np.float64)
     metric, constants = metrics.metric(competition.metric), constants_of(competition)
-    for predictions in _candidates(session, competition, len(key.ids)):
+    for ref in queries.submissions.baseline_submission_ids(session, competition.id):
+        predictions = next(vector for _, vector in storage.predictions_of(session, [ref]))
         measured = yardstick.constants(metric, key, predictions)
-        if (measured.baseline_score, measured.standard_error) == (
-            constants.baseline_score,
-            constants.standard_error,
-        ):
-            break
-    return predictions
+        if (measured.baseline_score, measured.standard_error) == (constants.baseline_score, constants.standard_error):
+            return predictions
+    train = next(file for file in queries.competitions.files_of(session, competition.id) if file.name == "train.csv")
+    content = queries.competitions.stored_content(session, train.sha256)
+    return np.full(len(key.ids), bundles.mean_label(content, competition.target_column))
 
 
 def _keep_yardstick(session: Session, competition: Competition, key: AnswerKey) -> None:
@@ -219,11 +219,3 @@ def _keep_yardstick(session: Session, competition: Competition, key: AnswerKey) 
         content = _yardstick(session, competition, key).astype("<f8").tobytes()
         session.add(Yardstick(competition_id=competition.id, content=content))
         session.flush()
-
-
-def _candidates(session: Session, competition: Competition, n: int) -> Iterator[Floats]:
-    for ref in queries.submissions.baseline_submission_ids(session, competition.id):
-        yield from (predictions for _, predictions in storage.predictions_of(session, [ref]))
-    train = next(file for file in queries.competitions.files_of(session, competition.id) if file.name == "train.csv")
-    content = queries.competitions.stored_content(session, train.sha256)
-    yield np.full(n, bundles.mean_label(content, competition.target_column))
