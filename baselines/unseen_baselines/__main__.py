@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ class Room(click.Group):
 @click.group(cls=Room, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The lecture's models, in NumPy: baselines for a competition, and experiments to look at."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices this small take twice as long on several cores
 
 
 @main.command()
