@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 from tests.installations import NOON, Installation
 from tests.services.test_submit import send
 
 from unseen_server.core.errors import BadRequest, NotFound, StaffOnly, WrongPhase
+from unseen_server.db.models import PrivateScore
 from unseen_server.services import baselines, finals, launching, standings
 from unseen_server.services.bundles import DeclaredBaseline
 from unseen_server.services.finals import Final
@@ -106,6 +109,16 @@ def test_a_second_reveal_changes_nothing(installation: Installation) -> None:
     installation.now += timedelta(days=1)
     assert reveal(installation.db, slug=installation.slug, principal=SERVER, now=installation.now) == at
     assert board(installation, "private").entries == first.entries
+
+
+def test_a_private_score_that_is_no_number_stops_the_reveal(installation: Installation) -> None:
+    send(installation, installation.file())
+    with installation.db.write() as session:
+        session.execute(update(PrivateScore).values(value=math.inf))
+    with pytest.raises(ValueError, match="no finite private score"):
+        end(installation)
+    with pytest.raises(NotFound):
+        board(installation, "private")
 
 
 def test_late_files_never_stand_on_the_private_board(installation: Installation) -> None:

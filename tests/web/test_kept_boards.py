@@ -13,7 +13,7 @@ from itertools import product
 import pytest
 from flask import Flask
 from sqlalchemy import event, update
-from tests.installations import STUDENTS, Installation
+from tests.installations import STUDENTS, Build, Installation
 from tests.services import test_pending as large_files
 from tests.visitors import address, place_baseline, send
 
@@ -133,6 +133,17 @@ def begin(made: Installation, *processes: Flask) -> None:
     a_second_later(made)
     for app in processes:
         assert entries_of(app, made) == dict.fromkeys(STUDENTS, 1)
+
+
+def test_what_improves_nothing_brings_others_no_new_board_within_the_second(build: Build) -> None:
+    made = build()
+    pace, newest, shown = boards.Pace(made.db), [], []
+    for spread in (13.0, 39.0, 4.0):
+        send(made, made.noisy(spread), "bob")
+        state = boards.state(made.db, slug=made.slug, principal=None, now=made.now)
+        newest.append(state.stamp)
+        shown.append(pace.of(state, made.now).stamp)
+    assert shown == [newest[0], newest[0], newest[2]]
 
 
 @pytest.mark.slow
