@@ -105,9 +105,7 @@ def note_request(db: Database, *, name: str, address: str, now: datetime) -> Non
         f"forgot name:{names.key_of(name)[:100]}": FORGOTTEN_BY_NAME,
         f"forgot address:{address}": FORGOTTEN_FROM_ADDRESS,
     }
-    with db.write() as session:
-        attempts.refuse_too_many(session, limits, now)
-        attempts.count(session, limits, now)
+    attempts.take(db, limits, now)
 
 
 def forgotten(db: Database, name: str, now: datetime) -> Link | None:

@@ -105,8 +105,8 @@ def sign_in(
         if user and browser and browser.user_id == user.id:
             limits = {f"browser:{browser.nonce}": ATTEMPTS_IN_KNOWN_BROWSER}
         attempts.refuse_too_many(session, limits, now)
+    attempts.take(db, limits, now)
     if not _password_fits(user, password) or user is None:
-        attempts.count_alone(db, limits, now)
         raise WrongPassword()
     with db.write() as session:
         current = queries.people.locked_user(session, user.id)
@@ -125,9 +125,11 @@ def change_password(
     with db.read() as session:
         attempts.refuse_too_many(session, limits, now)
         user = session.get_one(User, principal.user_id)
+    attempts.take(db, limits, now)
     if not _password_fits(user, old):
-        attempts.count_alone(db, limits, now)
         raise BadRequest(reason=say("That is not the password you have now. Nothing was changed; try again."))
+    with db.write() as session:
+        attempts.forgive(session, limits)
     password_hash = hashed(new, user.username, user.email)
     with db.write() as session:
         user = queries.people.locked_user(session, user.id)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from unseen_server.db.models import (
@@ -93,12 +93,26 @@ def device_logins_open_from(session: Session, address: str) -> int:
     return session.scalar(counted.where(DeviceLogin.address == address, DeviceLogin.answer.is_(None))) or 0
 
 
-def failed_sign_ins_of(session: Session, subject: str) -> Sequence[int]:
-    """The ids of those that are remembered, newest first."""
-    of_subject = select(FailedSignIn.id).where(FailedSignIn.subject == subject[:200])
-    return session.scalars(of_subject.order_by(FailedSignIn.id.desc())).all()
+def failed_sign_ins_of(session: Session, subject: str, most: int | None = None) -> Sequence[int]:
+    """The ids of the newest that are remembered, without those that another transaction is taking off."""
+    newest = select(FailedSignIn.id).where(FailedSignIn.subject == subject[:200])
+    newest = newest.order_by(FailedSignIn.id.desc())
+    return session.scalars(newest.limit(most).with_for_update(skip_locked=True)).all()
 
 
-def failed_sign_ins_since(session: Session, subject: str, since: datetime) -> int:
-    counted = select(func.count()).select_from(FailedSignIn)
-    return session.scalar(counted.where(FailedSignIn.subject == subject, FailedSignIn.at > since)) or 0
+def failed_sign_ins_since(session: Session, subjects: Iterable[str], since: datetime) -> dict[str, int]:
+    """How many each subject has; one that has none is left out."""
+    kept = {subject[:200]: subject for subject in subjects}
+    counted = select(FailedSignIn.subject, func.count()).group_by(FailedSignIn.subject)
+    rows = session.execute(counted.where(FailedSignIn.subject.in_(kept), FailedSignIn.at > since))
+    return {kept[subject]: count for subject, count in rows}
+
+
+def hold_attempts(session: Session, subjects: Iterable[str]) -> None:
+    """Nobody else counts attempts of these subjects until the transaction ends, which on SQLite nobody can anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        # in one order, so that no two wait for each other
+        session.execute(_HOLD, {"subjects": [f"attempts {subject}" for subject in sorted(subjects)]})
+
+
+_HOLD = text("SELECT pg_advisory_xact_lock(hashtext(subject)) FROM unnest(CAST(:subjects AS text[])) AS subject")
