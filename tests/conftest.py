@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from sqlalchemy import make_url
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import OperationalError
 from tests.figures import figure, pytest_configure, pytest_itemcollected
 from tests.installations import (
@@ -34,11 +35,19 @@ from tests.installations import (
     opened,
     serving,
 )
-from tests.sparing import QUICK_HASHER, CompiledTemplates, builder_when_needed
+from tests.sparing import (
+    QUICK_HASHER,
+    CompiledTemplates,
+    builder_when_needed,
+    compile_once,
+    engine_with_compiled_statements,
+    hash_of_kind,
+    same_kind,
+)
 from werkzeug.routing import Rule
 
 from unseen_server.config import Config
-from unseen_server.db import migrate, sqlite
+from unseen_server.db import migrate, session, sqlite
 from unseen_server.db.session import Database
 from unseen_server.services import passwords
 
@@ -77,10 +86,14 @@ def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(scope="session", autouse=True)
 def sparing() -> Iterator[None]:
-    """Applications by the thousand share what Flask makes anew for each, and passwords are hashed in no time."""
+    """Applications and databases by the thousand share what is made anew for each, and passwords are hashed at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(Flask.jinja_options, "bytecode_cache", CompiledTemplates())
         patch.setattr(Rule, "_compile_builder", builder_when_needed)
+        patch.setattr(Rule, "compile", compile_once)
+        patch.setattr(DefaultDialect, "__eq__", same_kind)
+        patch.setattr(DefaultDialect, "__hash__", hash_of_kind)
+        patch.setattr(session, "create_engine", engine_with_compiled_statements)
         patch.setattr(passwords, "_hasher", QUICK_HASHER)
         yield
 

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import argon2
+import sqlalchemy
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from sqlalchemy import Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from unseen_server.services import passwords
@@ -16,7 +20,7 @@ SERVERS_HASHER = passwords._hasher
 # A hash names its own parameters, so that servers in processes of their own take these as well.
 QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
-_compile_builder = Rule._compile_builder
+_compile_builder, _compile = Rule._compile_builder, Rule.compile
 
 
 class CompiledTemplates(BytecodeCache):
@@ -51,3 +55,40 @@ class _Builder:
 
 def builder_when_needed(rule: Rule, append_unknown: bool = True) -> _Builder:
     return _Builder(rule, append_unknown)
+
+
+_compiled: dict[tuple[object, ...], dict[str, Any]] = {}
+
+
+def compile_once(rule: Rule) -> None:
+    """What a rule's text means is the same in every application."""
+    text = (rule.rule, rule.subdomain, rule.host, rule.merge_slashes)
+    if text not in _compiled:
+        _compile(rule)
+        _compiled[text] = {name: vars(rule)[name] for name in ("_parts", "_trace", "_converters", "arguments")}
+    vars(rule).update(_compiled[text] | {"arguments": rule.arguments | _compiled[text]["arguments"]})
+    rule._build = builder_when_needed(rule, False)
+    rule._build_unknown = builder_when_needed(rule, True)
+
+
+# SQLAlchemy keeps the statements that it has compiled by dialect: those of databases of one kind are alike.
+
+_statements: LRUCache[Any, Any] = LRUCache(20_000)
+
+
+def _kind(dialect: DefaultDialect) -> tuple[object, ...]:
+    return type(dialect), dialect.dbapi, dialect.server_version_info
+
+
+def same_kind(dialect: DefaultDialect, other: object) -> bool:
+    return dialect is other or (isinstance(other, DefaultDialect) and _kind(dialect) == _kind(other))
+
+
+def hash_of_kind(dialect: DefaultDialect) -> int:
+    return hash(type(dialect))
+
+
+def engine_with_compiled_statements(*where: Any, **options: Any) -> Engine:
+    engine = sqlalchemy.create_engine(*where, **options)
+    engine._compiled_cache = _statements
+    return engine

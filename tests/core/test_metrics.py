@@ -216,7 +216,10 @@ def test_every_metric_says_in_which_direction_it_is_better() -> None:
     }
 
 
-@pytest.mark.parametrize("rows", [1000, 100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+SIZES = [1000, pytest.param(100_000, marks=pytest.mark.slow), pytest.param(1_000_000, marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("rows", SIZES)
 @pytest.mark.parametrize("form", ["{}", "test_{}", "{:08d}", "{:x}-"])
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_a_file_is_scored_as_an_independent_sum_says(rows: int, form: str, shuffled: bool) -> None:
@@ -231,6 +234,11 @@ def test_a_file_is_scored_as_an_independent_sum_says(rows: int, form: str, shuff
     assert np.array_equal(read, predictions)
     for half, y, p in halves(labels, read, usage, "mse"):
         assert half.value == pytest.approx(math.fsum((y - p) ** 2) / len(y), rel=1e-12, abs=0)
+
+
+@pytest.mark.slow
+def test_a_file_of_a_million_rows_in_any_order_is_scored_like_any_other() -> None:
+    test_a_file_is_scored_as_an_independent_sum_says(1_000_000, "{}", shuffled=True)
 
 
 @pytest.mark.parametrize("name", METRICS)
