@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from tests.installations import NOON, STUDENTS, Build, Installation
+from tests.installations import COURSE, NOON, STUDENTS, Build, Installation
 
 from unseen_server.core import limits
 from unseen_server.core.errors import (
@@ -36,6 +36,7 @@ from unseen_server.services import (
     competitions,
     doctor,
     finals,
+    people,
     standings,
     submissions,
     team_corrections,
@@ -252,6 +253,16 @@ def test_a_team_can_be_left_before_its_first_submission(installation: Installati
     assert [member.name for member in team_of(installation, "bob").members] == ["Bob"]
     with pytest.raises(Conflict, match="only member"):
         teamwork.leave(installation.db, **installation.asking("bob"))
+
+
+def test_whoever_was_taken_out_of_the_course_sees_no_more_of_the_team(installation: Installation) -> None:
+    join(installation, "alice", "bob")
+    ref, bob = send(installation, "alice").ref, installation.client("bob")
+    paths = [f"/api/submissions/{ref}{end}" for end in ("", "/file", "/receipt")]
+    assert [bob.get(path).status_code for path in paths] == [200] * 3
+    place = {"course": COURSE, "principal": installation.principal("teacher"), "now": installation.now}
+    people.take_out(installation.db, username="bob", **place)
+    assert [bob.get(path).status_code for path in paths] == [404] * 3
 
 
 def test_nobody_leaves_what_has_submitted(installation: Installation) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from unseen_server import storage
@@ -71,8 +72,7 @@ def own_submission(db: Database, *, ref: int, principal: Principal, slug: str | 
     Without a `slug` it may be of any competition.
     """
     with db.read() as session:
-        submission = _of_member(session, ref, principal)
-        competition = session.get_one(Competition, submission.competition_id)
+        submission, competition = _of_member(session, ref, principal)
         if slug not in (None, competition.slug):
             raise _unknown(ref)
         private = _private_scores(session, competition, submission.team_id)
@@ -85,7 +85,7 @@ def own_submission(db: Database, *, ref: int, principal: Principal, slug: str | 
 def own_receipt(db: Database, *, ref: int, principal: Principal) -> Receipt:
     """What was said when the submission came in, word for word; of a large file, when it was scored or refused."""
     with db.read() as session:
-        submission = _of_member(session, ref, principal)
+        submission, _ = _of_member(session, ref, principal)
         if submission.refusal:
             raise RefusedAfterwards.unpacked(submission.refusal)
         return msgspec.convert(submission.receipt, Receipt)
@@ -93,7 +93,7 @@ def own_receipt(db: Database, *, ref: int, principal: Principal) -> Receipt:
 
 def own_file(db: Database, *, ref: int, principal: Principal) -> UploadedFile:
     with db.read() as session:
-        submission = _of_member(session, ref, principal)
+        submission, _ = _of_member(session, ref, principal)
         return UploadedFile(submission.file_name, storage.uploaded_file(session, submission.id))
 
 
@@ -104,11 +104,12 @@ def own_limits(db: Database, *, slug: str, principal: Principal, now: datetime) 
         return teams.allowance(session, competition, team.id if team else None, now, principal.user_id)
 
 
-def _of_member(session: Session, ref: int, principal: Principal) -> Submission:
-    submission = queries.submissions.submission_of_member(session, ref, principal.user_id)
-    if submission is None:
+def _of_member(session: Session, ref: int, principal: Principal) -> Row[Submission, Competition]:
+    """Whoever was taken out of the course stays in their team, and sees no more of what it submits."""
+    found = queries.submissions.submission_of_member(session, ref, principal.user_id)
+    if found is None or principal.role_in(found[1].course_id) is None:
         raise _unknown(ref)
-    return submission
+    return found
 
 
 def _unknown(ref: int) -> NotFound:

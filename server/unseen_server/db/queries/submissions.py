@@ -237,14 +237,14 @@ def last_on_time(session: Session, team_id: int) -> datetime | None:
     )
 
 
-def submission_of_member(session: Session, ref: int, user_id: int) -> Submission | None:
+def submission_of_member(session: Session, ref: int, user_id: int) -> Row[Submission, Competition] | None:
     """The submission with this number, if it is the person's own team's, in a competition that is not removed."""
-    return session.scalar(
-        select(Submission)
+    return session.execute(
+        select(Submission, Competition)
         .join(TeamMember, TeamMember.team_id == Submission.team_id)
         .join(Competition, Competition.id == Submission.competition_id)
         .where(Submission.id == ref, TeamMember.user_id == user_id, Competition.removed_at.is_(None))
-    )
+    ).one_or_none()
 
 
 def score_of(session: Session, submission_id: int, key_version: int) -> Score:
