@@ -36,6 +36,7 @@ TEAMS = 100 if LONG else 8
 MOST_ROUNDS = 4
 FIRST = 30  # answers of a server before it is killed
 ROUNDS = 20 if LONG else 3
+REST = 0.0 if LONG else 0.2  # seconds between two uploads of a student who takes it easy
 
 
 @contextmanager
@@ -67,6 +68,27 @@ def node(installation: Installation, name: str, port: int, **settings: str) -> I
         yield server
 
 
+class Pace:
+    """How fast students go on: as fast as they are answered, except while another server starts."""
+
+    def __init__(self) -> None:
+        self._rest, self._stopped = 0.0, threading.Event()
+
+    def goes_on(self) -> bool:
+        """Whether there is to be another upload; rests before it."""
+        return not self._stopped.wait(self._rest)
+
+    @contextmanager
+    def eased(self) -> Iterator[None]:
+        """The machine is left to who needs it more."""
+        self._rest = REST
+        yield
+        self._rest = 0.0
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
 class Program:
     """A student's program: each upload has a key, and is sent to the next server until one of them answers."""
 
@@ -79,9 +101,9 @@ class Program:
         self.statuses: Counter[int] = Counter()
         self.unanswered = 0
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, pace: Pace) -> None:
         with httpx2.Client(timeout=20) as client:
-            while not stop.is_set():
+            while pace.goes_on():
                 self.send(client, f"{self.username}-{secrets.token_hex()}")
 
     def send(self, client: httpx2.Client, key: str) -> None:
@@ -111,9 +133,9 @@ class Student:
         self.acknowledged: dict[str, int] = {}
         self.replayed = 0
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, pace: Pace) -> None:
         with self.client:
-            while not stop.is_set():
+            while pace.goes_on():
                 receipt = self.submit(f"{self.username}-{secrets.token_hex()}")
                 assert self.client.submission(receipt.ref).public_score == receipt.public_score
                 self.client.leaderboard(self.slug)
@@ -128,15 +150,15 @@ class Student:
 
 
 @contextmanager
-def at_work(students: Sequence[Student]) -> Iterator[None]:
+def at_work(students: Sequence[Program | Student]) -> Iterator[Pace]:
     """They go on all the while; none of them may fail."""
-    stop = threading.Event()
+    pace = Pace()
     with ThreadPoolExecutor(len(students)) as pool:
-        running = [pool.submit(student.run, stop) for student in students]
+        running = [pool.submit(student.run, pace) for student in students]
         try:
-            yield
+            yield pace
         finally:
-            stop.set()
+            pace.stop()
         for student in running:
             student.result(60)
 
@@ -195,20 +217,15 @@ def test_a_server_that_dies_under_load_loses_nothing_that_was_acknowledged(
         ports = [free_port(), free_port()]
         stack.enter_context(node(made, "one", ports[0]))
         programs = [Program(made, name, ports) for name in STUDENTS]
-        stop = threading.Event()
-        pool = stack.enter_context(ThreadPoolExecutor(len(programs)))
-        running = [pool.submit(program.run, stop) for program in programs]
-        try:
+        with at_work(programs) as pace:
             for _ in range(ROUNDS):
-                with node(made, "two", ports[1]) as doomed:
+                with ExitStack() as round_:
+                    with pace.eased():
+                        doomed = round_.enter_context(node(made, "two", ports[1]))
                     time.sleep(random.uniform(0.5, 1.0))
                     os.killpg(doomed.process.pid, signal.SIGKILL)
                     doomed.process.wait(10)
                     figure("servers killed", 1)
-        finally:
-            stop.set()
-        for program in running:
-            program.result(60)
         assert sum(program.unanswered for program in programs) > 0, "nothing was interrupted"
         assert {status for program in programs for status in program.statuses} == {201}
         assert_there_once(made, programs)
@@ -222,23 +239,18 @@ def test_servers_replaced_one_after_the_other_answer_everything(
     with shared(postgres_server, postgres_template, tmp_path, daily_limit=100_000) as made:
         ports = [free_port(), free_port()]
         programs = [Program(made, name, ports) for name in STUDENTS]
-        stop = threading.Event()
-        with ThreadPoolExecutor(len(programs)) as pool, ExitStack() as replaced:
+        with ExitStack() as replaced:
             nodes = [ExitStack(), ExitStack()]
             for n, one in enumerate(nodes):
                 replaced.push(one)
                 one.enter_context(node(made, f"node{n}", ports[n]))
-            running = [pool.submit(program.run, stop) for program in programs]
-            try:
+            with at_work(programs) as pace:
                 for n, one in enumerate(nodes):
                     time.sleep(0.5)
                     one.close()
-                    one.enter_context(node(made, f"node{n}", ports[n]))
+                    with pace.eased():
+                        one.enter_context(node(made, f"node{n}", ports[n]))
                 time.sleep(0.5)
-            finally:
-                stop.set()
-            for program in running:
-                program.result(60)
         assert {status for program in programs for status in program.statuses} == {201}
         assert_there_once(made, programs)
 
@@ -335,9 +347,11 @@ def test_a_student_behind_the_proxy_gets_a_receipt_whichever_server_dies(
         stack.enter_context(node(made, "one", ports[0]))
         proxy = stack.enter_context(in_front_of(ports, tmp_path / "nginx"))
         students = [Student(made, name, proxy) for name in STUDENTS]
-        with at_work(students):
+        with at_work(students) as pace:
             for _ in range(MOST_ROUNDS):
-                with node(made, "two", ports[1]) as doomed:
+                with ExitStack() as round_:
+                    with pace.eased():
+                        doomed = round_.enter_context(node(made, "two", ports[1]))
                     waited_for = len(sent_to(proxy, ports[1])) + FIRST
                     while len(sent_to(proxy, ports[1])) < waited_for:  # nginx leaves it alone for 10 s after a failure
                         time.sleep(0.05)

@@ -156,7 +156,7 @@ def test_a_version_follows_another_and_no_answer_fails(
         proxy = replaced.enter_context(in_front_of(ports, tmp_path / "nginx"))
         operator = Operator(made, versions, proxy, tmp_path)
         students = [Student(made, name, proxy) for name in STUDENTS]
-        with at_work(students):
+        with at_work(students) as pace:
             time.sleep(MOMENT)
             operator.types(upgrade)
             assert migrate.current(made.db) == versions.newest
@@ -164,8 +164,9 @@ def test_a_version_follows_another_and_no_answer_fails(
             for n, one in enumerate(nodes):
                 operator.types(away, ports[n])
                 one.close()
-                one.enter_context(node(made, f"node{n}", ports[n], PYTHONPATH=str(versions.new / "server")))
-                operator.types(restart.removeprefix(RESTART), ports[n])
+                with pace.eased():
+                    one.enter_context(node(made, f"node{n}", ports[n], PYTHONPATH=str(versions.new / "server")))
+                    operator.types(restart.removeprefix(RESTART), ports[n])
                 operator.types(back, ports[n])
                 time.sleep(MOMENT)
         assert_both_were_used(proxy, ports)
