@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,64 @@ def test_slow_clients_of_the_proxy_do_not_reach_the_server(live: Server, tmp_pat
             wire.sendall(f"POST {SUBMISSIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n1".encode())
         for _ in range(10):
             assert client.get(f"/competitions/{live.slug}/leaderboard").status_code == 200
+
+
+HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n"
+IN_A_CHUNK = b"%x\r\n%s\r\n0\r\n" % (len(HIDDEN), HIDDEN)
+LENGTH, CHUNKED = b"Content-Length: %d\r\n" % len(HIDDEN), b"Transfer-Encoding: chunked\r\n"
+SMUGGLED = {
+    "a length and chunks": LENGTH + CHUNKED + b"\r\n0\r\n\r\n" + HIDDEN,
+    "chunks and no length": CHUNKED + b"Content-Length: 0\r\n\r\n" + IN_A_CHUNK + b"\r\n",
+    "two lengths": LENGTH + b"Content-Length: 0\r\n\r\n" + HIDDEN,
+    "a list of lengths": b"Content-Length: 0, %d\r\n\r\n" % len(HIDDEN) + HIDDEN,
+    "a sign": b"Content-Length: +0\r\n\r\n" + HIDDEN,
+    "two encodings": b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + HIDDEN,
+    "an encoding with a tab": LENGTH + b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+    "an encoding before a space": LENGTH + b"Transfer-Encoding : chunked\r\n\r\n" + HIDDEN,
+    "an encoding with an underscore": LENGTH + b"Transfer_Encoding: chunked\r\n\r\n" + HIDDEN,
+    "an underscore for a length": LENGTH + b"Content_Length: 0\r\n\r\n" + HIDDEN,
+    "a length that is of this hop alone": LENGTH + b"Connection: Content-Length\r\n\r\n" + HIDDEN,
+    "a length in a trailer": CHUNKED + b"\r\n" + IN_A_CHUNK + b"Content-Length: 0\r\n\r\n",
+    "a chunk of too many digits": CHUNKED + b"\r\nffffffffffffffff1\r\n" + HIDDEN,
+    "a line feed in an extension": CHUNKED + b"\r\n%x;\n%s\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN),
+    "another protocol": LENGTH + b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\n" + HIDDEN,
+    "a folded header": LENGTH + b"X: 1\r\n Content-Length: 0\r\n\r\n" + HIDDEN,
+}
+
+
+def test_no_request_is_hidden_in_another(tmp_path: Path) -> None:
+    """Nor does a header come through that is not what it says, by another spelling or at the end of the body."""
+    paths: list[str] = []
+    seen = set()
+
+    def tell(environ, start_response):  # type: ignore[no-untyped-def]
+        environ["wsgi.input"].read()
+        paths.append(environ["PATH_INFO"])
+        seen.update((environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"heard"]
+
+    spoofed = b"X_Forwarded_For: 10.9.9.9\r\nX-Forwarded_Proto: http\r\nForwarded: for=10.9.9.9\r\n"
+    believed = proxy_believed(Config(home=tmp_path, database_url="", trusted_proxy="127.0.0.1"))
+    with (
+        answering(tell, **believed) as (_, port),
+        in_front_of([port], tmp_path / "nginx") as proxy,
+        proxy.client() as client,
+    ):
+        assert client.base_url.port
+        for name, sent in SMUGGLED.items():
+            with (
+                dial(("127.0.0.1", client.base_url.port)) as plain,
+                proxy.trusted.wrap_socket(plain, server_hostname="localhost") as wire,
+            ):
+                wire.settimeout(1)
+                wire.sendall(b"POST /open HTTP/1.1\r\nHost: localhost\r\n" + spoofed + sent)
+                with suppress(TimeoutError, ConnectionError):
+                    everything_from(wire)
+            client.get("/after")
+            assert "/hidden" not in paths, name
+    assert {"/open", "/after"} <= set(paths)
+    assert seen == {"127.0.0.1", CLIENT, "https"}
 
 
 # what nginx answers by itself
