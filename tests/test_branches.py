@@ -1,4 +1,8 @@
-"""Every branch of what decides over slots, phases, files and scores is taken by the tests that are about it."""
+"""Every branch of what decides over slots, phases, files and scores, and of who comes in, submits and sees what, is
+taken by the tests that are about it.
+
+The quick ones do: what is slow or needs PostgreSQL takes no branch besides.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +15,48 @@ import pytest
 from tests.figures import Tell
 
 TOP = Path(__file__).parents[1]
-CORE = "server/unseen_server/core"
+
 QUOTA = ("limits", "schedule")
 PARSER = ("predictions", "expected", "containers", "fast_path", "careful_path", "number_problems")
 SCORING = ("metrics", "ranking", "release")
-TESTS = ("limits", "schedule", "predictions", "predictions_fuzzed", "metrics", "ranking", "release", "ladder")
+OF_CORE = ("limits", "schedule", "predictions", "predictions_fuzzed", "metrics", "ranking", "release", "ladder")
+
+SIGNING_IN = ("passwords", "attempts", "browser_sessions", "tokens", "device_logins", "sso", "links", "joining")
+PEOPLE = ("principals", "accounts", "people")
+SUBMITTING = ("submit", "entries", "teams")
+SEEING = ("competitions", "releasing", "standings", "boards", "submissions", "public_files", "reveal")
+OF_SERVICES = (
+    *("accounts", "people", "links", "device_logins", "sso", "submit", "pending", "uploads", "teamwork", "extensions"),
+    *("competition_life", "ladder", "comparisons", "end", "public_files"),
+)
+OF_PAGES = ("pages_signin", "joining", "device", "permissions", "boards", "kept_boards", "api")
 
 
 @pytest.mark.long
 @pytest.mark.figure("hygiene")
-def test_every_branch_is_taken(tmp_path: Path, figure: Tell) -> None:
+@pytest.mark.parametrize(
+    ("floor", "modules", "tests"),
+    [
+        ("core", (*QUOTA, *PARSER, *SCORING), {"core": OF_CORE}),
+        ("services", (*SIGNING_IN, *PEOPLE, *SUBMITTING, *SEEING), {"services": OF_SERVICES, "web": OF_PAGES}),
+    ],
+    ids=["core", "services"],
+)
+def test_every_branch_is_taken(
+    floor: str, modules: tuple[str, ...], tests: dict[str, tuple[str, ...]], tmp_path: Path, figure: Tell
+) -> None:
     file = f"--data-file={tmp_path / 'coverage'}"
     coverage, quietly = [sys.executable, "-m", "coverage"], ["-n0", "-q", "-p", "no:cacheprovider"]
-    tests = [f"tests/core/test_{name}.py" for name in TESTS]
-    run = ["run", "--branch", file, "--source=unseen_server.core", "-m", "pytest"]
+    of_it = [f"tests/{folder}/test_{name}.py" for folder, names in tests.items() for name in names]
+    run = ["run", "--branch", file, f"--source=unseen_server.{floor}", "-m", "pytest"]
     subprocess.run(
-        [*coverage, *run, *quietly, "-m", "not slow and not long", *tests],
+        [*coverage, *run, *quietly, "-m", "not slow and not long", *of_it],
         cwd=TOP,
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    modules = [f"{CORE}/{name}.py" for name in (*QUOTA, *PARSER, *SCORING)]
-    wanted = [file, "--show-missing", "--skip-covered", f"--include={','.join(modules)}"]
+    measured = ",".join(f"server/unseen_server/{floor}/{name}.py" for name in modules)
+    wanted = [file, "--show-missing", "--skip-covered", f"--include={measured}"]
     report = subprocess.run([*coverage, "report", *wanted], cwd=TOP, check=True, capture_output=True, text=True).stdout
     assert f"{len(modules)} files skipped due to complete coverage" in report, report
-    figure("covered", int(re.findall(r"(\d+)%", report)[-1]))
+    figure(f"covered in {floor}", int(re.findall(r"(\d+)%", report)[-1]))

@@ -141,6 +141,14 @@ def test_an_address_is_put_right_for_students_of_one_s_own_courses_alone(install
         people.correct(installation.db, **place(installation, "alice", "tess"), **contact)
 
 
+def test_an_address_that_is_right_already_is_not_written_down_as_put_right(installation: Installation) -> None:
+    for _ in range(2):
+        people.correct(installation.db, **place(installation, "alice"), email="alice@x.edu", student_id="")
+    with installation.db.read() as session:
+        corrected = session.scalars(select(AuditEntry).where(AuditEntry.action == "user.correct")).all()
+    assert [entry.subject for entry in corrected] == ["alice"]
+
+
 def test_a_role_that_does_not_exist_is_refused(installation: Installation) -> None:
     with pytest.raises(BadRequest, match="not a role"):
         change_role(installation, "alice", "king")
