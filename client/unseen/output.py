@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from unseen import words
 
 FORMULA = tuple("=+-@＝＋－＠")
+LATER_CELL = re.compile(r"(;\s*)(?=[=+\-@＝＋－＠])")  # as a spreadsheet cuts it where lists are parted by semicolons
 
 
 class Column(NamedTuple):
@@ -46,7 +48,7 @@ def csv_cell(value: Any) -> str:
         return ""
     if isinstance(value, str):
         text = words.plain(value)
-        return f"'{text}" if text.lstrip().startswith(FORMULA) else text
+        return LATER_CELL.sub(r"\1'", f"'{text}" if text.lstrip().startswith(FORMULA) else text)
     return json.dumps(value, ensure_ascii=False)  # numbers, true, false, and lists
 
 

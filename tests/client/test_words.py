@@ -69,6 +69,10 @@ def test_text_that_a_spreadsheet_would_run_is_guarded(text):
     assert csv_cell(text)[0] in "'\N{REPLACEMENT CHARACTER}"
 
 
+def test_nor_does_it_run_where_a_spreadsheet_parts_at_semicolons():
+    assert csv_cell("Ann; =1+1;-2") == "Ann; '=1+1;'-2"
+
+
 @pytest.mark.parametrize(
     ("value", "cell"), [(-0.1, "-0.1"), (1e-07, "1e-07"), (None, ""), (True, "true"), ([1, 3], "[1, 3]")]
 )

@@ -200,6 +200,14 @@ def test_no_name_can_run_or_break_a_table(graded: Installation, style: str) -> N
     assert {f"=B{number}" for number in range(len(NAMES))} <= told
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", " ="])
+@pytest.mark.parametrize("before", ["Ann;", ";", "1;2;", '"Ann";'])
+def test_no_name_can_run_where_a_spreadsheet_parts_at_semicolons(before: str, start: str) -> None:
+    for line in exports.csv_text(["team", "score"], [[f"{before}{start}HYPERLINK(A1);b", -1.5]]).splitlines():
+        cells = [cell.strip() for cell in line.split(";")]
+        assert not [cell for cell in cells if cell.startswith(exports.FORMULA_STARTS)], line
+
+
 def test_a_title_cannot_run_either(graded: Installation) -> None:
     book = replace(gradebook(graded), title="=1+1")
     assert rows(exports.canvas_csv(book))[0][-1] == "'=1+1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,8 @@ FORMULA_STARTS = tuple(
     "=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 )
 CELL_BREAKS = ("\t", "\r", "\n")
+# Where lists are parted by semicolons, as in much of Europe, a spreadsheet cuts a text there, whatever its quotes.
+LATER_CELL = re.compile(rf"([;\r\n]\s*)(?=[{re.escape(''.join(FORMULA_STARTS))}])")
 
 
 def board_csv(board: Board) -> str:
@@ -169,9 +172,9 @@ def csv_rows(rows: Iterable[Sequence[Any]]) -> str:
 
 def _harmless(cell: Any) -> Any:
     """Numbers as they are; text that a spreadsheet could take for a formula behind an apostrophe."""
-    if isinstance(cell, str) and _might_run(cell) and not _is_number(cell):
-        return "'" + cell
-    return cell
+    if not isinstance(cell, str) or _is_number(cell):
+        return cell
+    return LATER_CELL.sub(r"\1'", "'" + cell if _might_run(cell) else cell)
 
 
 def _might_run(cell: str) -> bool:
