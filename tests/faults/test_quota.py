@@ -84,6 +84,24 @@ def test_the_same_key_sent_many_times_at_once_counts_once(crowded: Installation)
 
 
 @pytest.mark.slow
+def test_of_different_files_sent_at_once_with_one_key_one_counts(crowded: Installation) -> None:
+    with serving(crowded, processes=2) as server, httpx2.Client() as client, ThreadPoolExecutor(AT_ONCE) as pool:
+        url = f"{server.url}/api/competitions/{crowded.slug}"
+        for trial in range(5):
+            who = {"Authorization": f"Bearer {crowded.token(f'student{trial}')}"}
+
+            def send(value: int, who: dict[str, str] = who) -> httpx2.Response:
+                files = {"file": ("p.csv", crowded.file(40.0 + value))}
+                return client.post(
+                    f"{url}/submissions", files=files, headers=who | {"Idempotency-Key": "one"}, timeout=60
+                )
+
+            statuses = Counter(reply.status_code for reply in pool.map(send, range(AT_ONCE)))
+            assert statuses == {201: 1, 422: AT_ONCE - 1}, f"trial {trial}"
+            assert client.get(f"{url}/limits", headers=who).json()["used_today"] == 1
+
+
+@pytest.mark.slow
 def test_the_extended_limit_is_as_exact_under_parallel_uploads(crowded: Installation) -> None:
     content, extra = crowded.file(50.0), 2
     with serving(crowded, processes=2) as server, httpx2.Client() as client, ThreadPoolExecutor(AT_ONCE) as pool:
