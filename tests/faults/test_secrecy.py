@@ -16,6 +16,7 @@ from sqlalchemy import text
 from tests.core.prediction_files import FILES
 from tests.figures import Tell
 from tests.installations import COURSE, Installation, install, make_folder, new_sqlite
+from tests.services.test_pending import left_to_workers, work
 from werkzeug.test import TestResponse
 
 from unseen_server.config import Config
@@ -187,6 +188,36 @@ def test_two_worlds_that_differ_in_private_labels_answer_alike(
         assert (f"/api/v1/{path}", 200) in seen
     for path in ("/api/submissions/1", "/api/submissions/1/file", *(f"/competitions/lecture/{p}" for p in OWN_PAGES)):
         assert (path, 200) in seen
+
+
+def left_unread(installation: Installation) -> Iterator[TestResponse]:
+    """Files that a worker scores, of which one has a mistake: looked at while they wait and afterwards."""
+    alice, slug = installation.client("alice"), installation.slug
+    good = installation.noisy_in_public(5.0, 1)
+    with left_to_workers(installation):
+        for content in (good, good + b"nobody,1\n", installation.noisy_in_public(3.0, 2)):
+            yield upload(alice, slug, content)
+        for worked in (False, True):
+            if worked:
+                work(installation)
+            for ref in (1, 2, 3):
+                for end in ("", "/file", "/receipt"):
+                    yield alice.get(f"/api/submissions/{ref}{end}")
+                yield alice.get(f"/competitions/{slug}/submissions/{ref}")
+            for part in ("submissions", "leaderboard", "limits", "chain", "meter", "final"):
+                yield alice.get(f"/api/competitions/{slug}/{part}")
+            for page in ("submissions", "leaderboard", "submit"):
+                yield alice.get(f"/competitions/{slug}/{page}")
+
+
+def test_a_file_that_a_worker_scores_tells_nothing_either(worlds: tuple[Installation, Installation]) -> None:
+    pairs = list(zip(*map(left_unread, worlds), strict=True))
+    for one, other in pairs:
+        assert as_seen(one) == as_seen(other)
+    statuses = [one.status_code for one, _ in pairs if one.request.path == "/api/submissions/2/receipt"]
+    assert statuses == [200, 400]
+    told = [one.get_json()["status"] for one, _ in pairs if one.request.path == "/api/submissions/3"]
+    assert told == ["pending", "scored"]
 
 
 def test_the_worlds_do_differ_once_they_are_revealed(worlds: tuple[Installation, Installation]) -> None:
