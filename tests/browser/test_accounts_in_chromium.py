@@ -155,8 +155,14 @@ def test_staff_link_their_account(linked_site: Site, provider: Provider, open_pa
 # every page of this part
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        *(pytest.param(*look, marks=pytest.mark.long) for look in ((1280, "dark"), (390, "light"))),
+    ],
+)
 def test_the_pages_are_accessible_and_no_wider_than_the_screen(
     site: Site, open_page: Open, width: int, scheme: str
 ) -> None:

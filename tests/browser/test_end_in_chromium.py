@@ -157,7 +157,7 @@ def test_an_unpacked_archive_opens_without_a_server(ended: Site, open_page: Open
     assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "flex"
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.long), 390])
 def test_the_pages_of_the_end_are_accessible_and_as_wide_as_the_screen(
     ended: Site, open_page: Open, width: int
 ) -> None:

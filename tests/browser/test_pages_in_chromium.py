@@ -92,7 +92,7 @@ def test_nothing_moves_for_those_who_asked_for_calm(site: Site, open_page: Open)
     assert cell.evaluate("cell => getComputedStyle(cell).animationName") == "none"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.long), "dark"])
 def test_no_page_scrolls_sideways_on_a_phone(site: Site, open_page: Open, scheme: str) -> None:
     add(site.made, "dora", LONG_NAME)
     send_noisy(site, 1.0, "dora")

@@ -58,7 +58,7 @@ def test_whoever_was_imported_signs_in_by_an_invitation(page: Page, site: Site, 
     expect(student.locator("header.site")).to_contain_text("王小明")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.long), 390])
 def test_pages_about_people_are_accessible_and_fit_the_screen(page: Page, site: Site, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     below = ("people", "people/alice", "people/alice/erase", "invitations", "roster", "audit")

@@ -12,6 +12,7 @@ from tests.browsing import Open, Site, accessibility_faults, sign_in
 from tests.visitors import OWN_PAGES, add, address, send
 
 PHONE = {"width": 390, "height": 844}
+ON_A_PHONE_TOO = pytest.param({"viewport": PHONE}, marks=pytest.mark.long)
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_a_server_that_does_not_answer_is_named(site: Site, open_page: Open, goo
     expect(button(page, "Submit")).to_be_enabled()
 
 
-@pytest.mark.parametrize("window", [{}, {"viewport": PHONE}, {"java_script_enabled": False}])
+@pytest.mark.parametrize("window", [{}, ON_A_PHONE_TOO, {"java_script_enabled": False}])
 def test_final_submissions_are_chosen(site: Site, open_page: Open, window: dict[str, Any]) -> None:
     add(site.made, "emil", "Emil")
     for seed in range(3):
@@ -152,7 +153,7 @@ def test_final_submissions_are_chosen(site: Site, open_page: Open, window: dict[
     expect(page.get_by_text("Your team chose:")).to_contain_text("submission 2")
 
 
-@pytest.mark.parametrize("window", [{}, {"viewport": PHONE}, {"java_script_enabled": False}])
+@pytest.mark.parametrize("window", [{}, ON_A_PHONE_TOO, {"java_script_enabled": False}])
 def test_two_students_become_a_team(site: Site, open_page: Open, window: dict[str, Any]) -> None:
     send(site.made, site.made.noisy(3.0), "alice")
     dora = at(site, open_page, "/team", **window)
@@ -173,7 +174,9 @@ def test_two_students_become_a_team(site: Site, open_page: Open, window: dict[st
     expect(dora.get_by_role("listitem").filter(has_text="Emil")).to_be_visible()
 
 
-@pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "zh-Hant")])
+@pytest.mark.parametrize(
+    ("scheme", "language"), [pytest.param("light", "en", marks=pytest.mark.long), ("dark", "zh-Hant")]
+)
 def test_the_students_pages_are_accessible(site: Site, open_page: Open, bad: Path, scheme: str, language: str) -> None:
     page = at(site, open_page, "/team", viewport=PHONE, color_scheme=scheme)
     for seed in range(3):

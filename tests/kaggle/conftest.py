@@ -174,9 +174,9 @@ def basic(site: Site, present_client: Path, tmp_path: Path) -> Person:
     return person(site, present_client, tmp_path / "basic", BASIC)
 
 
-@pytest.fixture(params=["bearer", "basic"])
+@pytest.fixture(params=["bearer", pytest.param("basic", marks=pytest.mark.long)])
 def student(request: pytest.FixtureRequest) -> Person:
-    """A student with the present client, by token alone and by user name and token."""
+    """A student with the present client, by token alone and in the long form by user name and token, too."""
     found: Person = request.getfixturevalue(request.param)
     return found
 

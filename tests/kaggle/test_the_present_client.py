@@ -17,6 +17,7 @@ from tests.installations import Installation
 
 pytestmark = pytest.mark.slow
 
+either_way = pytest.mark.parametrize("student", ["bearer", "basic"], indirect=True)
 DATA = ("train.csv", "test.csv", "sample_submission.csv")
 
 
@@ -69,6 +70,7 @@ def test_what_is_downloaded_is_what_is_served(student: Any, made: Installation) 
     assert (student.here / "one" / "train.csv").read_bytes() == served(made)["train.csv"]
 
 
+@either_way
 def test_a_submission_is_the_same_as_any_other_and_counts_once(student: Any, made: Installation) -> None:
     content = made.noisy(3.0)
     told = student.submit(content, message="café, closed form")
@@ -115,6 +117,7 @@ def test_a_bad_file_is_explained_by_its_line_and_costs_nothing(student: Any, mad
     assert own_submissions(made, student) == []
 
 
+@either_way
 def test_a_wrong_token_ends_without_a_traceback(student: Any) -> None:
     wrong = {name: "unseen_wrong" for name in ("KAGGLE_API_TOKEN", "KAGGLE_KEY") if name in student.variables}
     for command in (("list",), ("submissions", "lecture")):
