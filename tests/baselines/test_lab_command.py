@@ -10,39 +10,57 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from click.testing import CliRunner, Result
+from tests.installations import Server, install, make_folder, new_sqlite, serving
 
 from unseen import Client
 from unseen_baselines import lab_attacks, lab_findings
 from unseen_baselines.__main__ import ATTACKS, RELEASES, main
 from unseen_baselines.lab_trial import trial
+from unseen_server.config import Config
 
 FEW = ("--attack", "oracle", "--release", "full", "--seeds", "3")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Server]:
+    """One for all that only ask it: what is made on it is closed again each time."""
+    home, now = tmp_path_factory.mktemp("lab"), datetime.now(UTC)
+    with (
+        new_sqlite(home, sqlite_template) as url,
+        closing(install(Config(home=home, database_url=url), make_folder(home, now=now), now=now)) as installation,
+        serving(installation, processes=1) as running,
+    ):
+        yield running
 
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["lab", *arguments])
 
 
-def test_a_named_server_gets_a_scratch_competition_that_is_closed_again(live, tmp_path):
-    done = run(*FEW, "--url", live.url, "--token", live.token("teacher"), "--course", "ml", "--format", "json")
+@pytest.mark.slow
+def test_a_named_server_gets_a_scratch_competition_that_is_closed_again(server):
+    done = run(*FEW, "--url", server.url, "--token", server.token("teacher"), "--course", "ml", "--format", "json")
     assert done.exit_code == 0, done.stderr
     [found] = json.loads(done.stdout)
     assert (found["attack"], found["release"], found["seed"], found["uploads"]) == ("oracle", "full", 3, 5)
     assert found["furthest_label"] == 0
-    with Client(live.url, live.token("teacher")) as client:
+    with Client(server.url, server.token("teacher")) as client:
         phases = [each.phase for each in client.competitions() if each.slug.startswith("lab-")]
-    assert phases == ["closed"]
+    assert set(phases) == {"closed"}
 
 
-def test_the_picture_and_the_table_need_no_attack_in_particular(live, tmp_path):
-    named = ("--url", live.url, "--token", live.token("teacher"), "--course", "ml")
+@pytest.mark.slow
+def test_the_picture_and_the_table_need_no_attack_in_particular(server, tmp_path):
+    named = ("--url", server.url, "--token", server.token("teacher"), "--course", "ml")
     done = run(*FEW, *named, "--out", str(tmp_path / "pictures"))
     assert done.exit_code == 0, done.stderr
     assert done.stdout.splitlines()[1].split()[:3] == ["oracle", "full", "5"]
@@ -63,7 +81,7 @@ def test_without_a_server_it_starts_its_own_touches_no_other_and_removes_it(tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_interrupted_it_leaves_no_server_and_no_folder(tmp_path, how):
     words = [sys.executable, "-m", "unseen_baselines", "lab", "--attack", "decode", "--seeds", "0-100"]
     with subprocess.Popen(
@@ -113,16 +131,18 @@ def test_a_server_that_does_not_answer_is_a_sentence():
     assert "http://127.0.0.1:1 cannot be reached" in done.stderr
 
 
-def test_an_attack_that_is_for_another_release_or_more_teams_leaves_nothing_to_play(live):
-    named = ("--url", live.url, "--token", live.token("teacher"))
+@pytest.mark.slow
+def test_an_attack_that_is_for_another_release_or_more_teams_leaves_nothing_to_play(server):
+    named = ("--url", server.url, "--token", server.token("teacher"))
     for words in (("groups", "--release", "full"), ("coalition", "--release", "ladder")):
         done = run("--attack", *words, *named)
         assert done.exit_code == 1
         assert "nothing to play" in done.stderr
 
 
-def test_a_student_may_not_make_scratch_competitions(live):
-    done = run(*FEW, "--url", live.url, "--token", live.token("alice"))
+@pytest.mark.slow
+def test_a_student_may_not_make_scratch_competitions(server):
+    done = run(*FEW, "--url", server.url, "--token", server.token("alice"))
     assert done.exit_code == 1
     assert "instructor" in done.stderr
 

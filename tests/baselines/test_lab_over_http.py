@@ -64,7 +64,7 @@ def test_who_gets_better_honestly_sees_it_on_a_ladder(stage, seed):
     assert played(stage, "honest", "ladder", seed).finding.numbers_shown >= 3
 
 
-@pytest.mark.parametrize("release", ["full", "rounded"])
+@pytest.mark.parametrize("release", ["full", pytest.param("rounded", marks=pytest.mark.long)])
 def test_the_best_of_many_random_predictions_is_better_on_the_public_rows_alone(stage, release):
     found = played(stage, "lazy", release, 0)
     public, private = (values[0] - values[-1] for values in (found.public, found.private))
@@ -89,6 +89,7 @@ def test_one_full_score_gives_forty_labels_and_a_rounded_one_does_not(stage):
         assert found.public > found.honest_public
 
 
+@pytest.mark.long
 def test_exchanging_predictions_gets_nowhere_on_a_ladder(stage):
     assert played(stage, "permute", "full", 0).finding.excess > 0.35
     assert played(stage, "permute", "ladder", 0).finding.excess <= 0.05
