@@ -143,6 +143,14 @@ def test_changing_the_password_signs_out_every_browser_but_this_one(installation
     assert ("dora", "user.password", "dora") in audited(installation)
 
 
+def test_the_right_password_uses_no_attempt_up_whatever_is_wrong_with_the_new_one(installation: Installation) -> None:
+    person(installation, "dora", password=PASSWORD)
+    here = begin(installation)
+    for _ in range(passwords.ATTEMPTS_AT_NAME_FROM_ADDRESS + 1):
+        with pytest.raises(BadRequest, match="at least"):
+            change(installation, here, PASSWORD, "short")
+
+
 def test_a_stolen_browser_does_not_guess_the_password(installation: Installation) -> None:
     person(installation, "dora", password=PASSWORD)
     here = begin(installation)
