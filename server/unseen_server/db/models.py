@@ -602,7 +602,10 @@ class JobPiece(Base):
 
 
 class AuditEntry(Base):
-    """Who did what, written in the transaction that did it; rows are only ever added."""
+    """Who did what, written in the transaction that did it.
+
+    Rows are only ever added; when a person is erased, their names go from them.
+    """
 
     __tablename__ = "audit"
     __table_args__ = (Index(None, "competition_id", "id"),)
