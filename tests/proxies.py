@@ -21,8 +21,8 @@ CONFIGURATION = Path(__file__).parents[1] / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 CLIENT = "127.0.0.2"
 SELF_SIGNED = (
-    *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-    *("-addext", "subjectAltName=DNS:localhost"),
+    *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"),
+    *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
 )
 
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")

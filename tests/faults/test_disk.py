@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.student import Student, says_that_nothing_was_counted
-from tests.installations import Installation, install, make_folder, new_sqlite, serving
+from tests.installations import PYTHONS_SQLITE, SQLITE, Installation, install, make_folder, new_sqlite, serving
 
 from unseen_server.config import MEBIBYTE, Config
 from unseen_server.db import sqlite
@@ -135,7 +136,18 @@ def test_a_disk_that_takes_no_more_files_takes_what_needs_none(
         assert unwell(installation) == []
 
 
-@pytest.mark.parametrize(("filled_up", "killed"), [(full, False), (full, True), (crowded, False)])
+@pytest.mark.parametrize(
+    ("sqlite_library", "filled_up", "killed"),
+    [
+        (SQLITE, full, False),
+        (SQLITE, full, True),
+        (SQLITE, crowded, False),
+        (PYTHONS_SQLITE, full, False),
+        pytest.param(PYTHONS_SQLITE, full, True, marks=pytest.mark.long),  # it has no log
+        (PYTHONS_SQLITE, crowded, False),
+    ],
+    indirect=["sqlite_library"],
+)
 def test_a_server_that_starts_on_such_a_disk_does_the_same(
     small_disk: Path,
     tmp_path: Path,
@@ -145,11 +157,15 @@ def test_a_server_that_starts_on_such_a_disk_does_the_same(
 ) -> None:
     """Also where the one before was killed, and its log is all that holds the last submission."""
     with installed(small_disk, sqlite_template, tmp_path) as installation:
-        with serving(installation, logs=tmp_path) as server, Student(server) as student:
-            assert student.upload().status_code == 201
-            if killed:
+        if killed:
+            with serving(installation, logs=tmp_path) as server, Student(server) as student:
+                assert student.upload().status_code == 201
                 installation.close()
                 os.killpg(server.process.pid, signal.SIGKILL)
+        else:
+            sent = {"file": (io.BytesIO(installation.noisy(8.0)), "p.csv")}
+            path = f"/api/competitions/{installation.slug}/submissions"
+            assert installation.client("alice").post(path, data=sent).status_code == 201
         installation.close()  # else nobody has the database open now, and its log is gone
         with ExitStack() as started:
             with filled_up(small_disk):

@@ -23,7 +23,7 @@ from tests.installations import STUDENTS, Installation, Server, free_port, insta
 from unseen_server.config import Config
 from unseen_server.services import doctor
 
-ROUNDS = 20 if LONG else 4
+ROUNDS = 20 if LONG else 3
 
 
 def kill_everything(server: Server) -> None:

@@ -31,7 +31,7 @@ from unseen_server.services import accounts, doctor, teamwork
 
 AT_ONCE = 8
 LIMIT = 3
-TRIALS = 200 if LONG else 25
+TRIALS = 200 if LONG else 10
 TEAMS = 100 if LONG else 8
 MOST_ROUNDS = 4
 FIRST = 30  # answers of a server before it is killed

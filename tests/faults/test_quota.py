@@ -25,7 +25,7 @@ pytestmark = on_every_database
 
 AT_ONCE = 8
 LIMIT = 3
-TRIALS = 200 if LONG or "UNSEEN_MUTANT" in os.environ else 15  # a mutant has to be caught every time
+TRIALS = 200 if LONG or "UNSEEN_MUTANT" in os.environ else 8  # a mutant has to be caught every time
 
 
 @pytest.fixture

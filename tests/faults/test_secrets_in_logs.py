@@ -182,7 +182,11 @@ def test_what_was_uploaded_is_in_no_log_wherever_scoring_fails(
 
 @pytest.mark.parametrize(
     "function",
-    [predictions.read_predictions, metrics.score, entries.count],
+    [
+        pytest.param(predictions.read_predictions, marks=pytest.mark.long),
+        metrics.score,
+        pytest.param(entries.count, marks=pytest.mark.long),
+    ],
     ids=lambda function: function.__name__,
 )
 def test_what_was_uploaded_is_in_no_log_of_a_worker_either(
