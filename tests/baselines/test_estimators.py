@@ -1,12 +1,11 @@
 """The models keep scikit-learn's manners, and do their work."""
 
+import importlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from sklearn.model_selection import cross_val_score
-from sklearn.utils.estimator_checks import check_estimator
 
 from unseen_baselines.estimators import Committee, LinearRegressor, MeanRegressor, MLPRegressor
 from unseen_baselines.training import Epoch, Nobody
@@ -26,7 +25,8 @@ from unseen_baselines.training import Epoch, Nobody
     ids=repr,
 )
 def test_scikit_learns_own_checks_pass(estimator):
-    check_estimator(estimator, on_skip=None)
+    checks = importlib.import_module("sklearn.utils.estimator_checks")  # here, for to load it takes two seconds
+    checks.check_estimator(estimator, on_skip=None)
 
 
 def curve(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,9 +73,11 @@ def test_the_rows_held_back_never_set_the_scales():
     np.testing.assert_allclose(network._scale.mean, X[~held_back].mean(axis=0))
 
 
+@pytest.mark.slow
 def test_scikit_learns_tools_can_use_the_models():
+    selection = importlib.import_module("sklearn.model_selection")
     X, y = curve(120, 6)
-    assert cross_val_score(LinearRegressor(), X, y, cv=3).shape == (3,)
+    assert selection.cross_val_score(LinearRegressor(), X, y, cv=3).shape == (3,)
 
 
 @pytest.mark.slow

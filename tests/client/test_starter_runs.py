@@ -103,7 +103,7 @@ def public_scores(made: Installation) -> list[float | None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data", [concrete, lecture_length])
+@pytest.mark.parametrize("data", [concrete, pytest.param(lecture_length, marks=pytest.mark.long)])
 def test_script_and_notebook_make_one_submission_that_beats_the_constant(
     data, tmp_path: Path, sqlite_template: Path
 ) -> None:
