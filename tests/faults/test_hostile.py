@@ -32,15 +32,15 @@ from unseen_server.web import known_browsers
 from unseen_server.web.context import SESSION_COOKIE
 
 
-@pytest.mark.parametrize("name", ["預測.csv", "😀.csv", "a\u200db.csv", 'quo"te;.csv'])
-def test_a_file_of_any_name_can_be_downloaded_again(live: Server, name: str) -> None:
+def test_a_file_of_any_name_can_be_downloaded_again(live: Server) -> None:
     who = {"Authorization": f"Bearer {live.token('alice')}"}
     content = live.installation.file()
     url = f"{live.url}/api/competitions/{live.slug}/submissions"
-    ref = httpx2.post(url, files={"file": (name, content)}, headers=who).json()["ref"]
-    reply = httpx2.get(f"{live.url}/api/submissions/{ref}/file", headers=who)
-    assert (reply.status_code, reply.content) == (200, content)
-    assert reply.headers["Content-Disposition"].startswith("attachment")
+    for name in ("預測.csv", "😀.csv", "a\u200db.csv", 'quo"te;.csv'):
+        ref = httpx2.post(url, files={"file": (name, content)}, headers=who).json()["ref"]
+        reply = httpx2.get(f"{live.url}/api/submissions/{ref}/file", headers=who)
+        assert (reply.status_code, reply.content) == (200, content), name
+        assert reply.headers["Content-Disposition"].startswith("attachment"), name
 
 
 @pytest.mark.parametrize("settings", ["a." * 20_000 + "a = 1", "a = " + "9" * 5000, "[" * 20_000])

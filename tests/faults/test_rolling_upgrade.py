@@ -27,7 +27,7 @@ PAGE = (TOP / "docs" / "nodes.md").read_text(encoding="utf-8")
 ROOMS = ("server", "migrations")
 RESTART = "systemctl restart unseen\n"
 ALONE = 10  # requests one after the other to the same server; while there are two, they take turns
-MOMENT = 1.0  # seconds of work between two steps
+MOMENT = 0.5  # seconds of work between two steps
 
 pytestmark = [pytest.mark.slow, needs_nginx]
 
