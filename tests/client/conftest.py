@@ -1,4 +1,4 @@
-"""A real server for the module, a server that misbehaves on command for faults no real one can be asked to have."""
+"""A real server for all, a server that misbehaves on command for faults no real one can be asked to have."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class Term(Server):
         return super().token(username, scope)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Term]:
     home, now = tmp_path_factory.mktemp("term"), datetime.now(UTC)
     folder = make_folder(home, now=now)
