@@ -149,6 +149,7 @@ def test_what_is_constant_on_the_sampled_rows_alone_is_compared_by_equality() ->
     assert refs(compare([probe, probe, 2 * probe, np.full(n, 50.0)])) == [[1, 2]]
 
 
+@pytest.mark.slow
 def test_every_copy_among_many_is_found_again_and_nothing_else() -> None:
     rng = np.random.default_rng(3)
     like = 60 + 16 * rng.standard_t(3, 1500)

@@ -207,6 +207,7 @@ def test_paired_intervals_hold_the_true_difference_nineteen_times_out_of_twenty(
     assert 0.93 < held / runs < 0.97
 
 
+@pytest.mark.slow
 def test_a_leader_by_luck_alone_is_tied_with_nearly_everybody() -> None:
     """Forty entries of equal worth, 200 times: Holm sends home few of those the luckiest leads.
 

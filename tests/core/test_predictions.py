@@ -106,6 +106,7 @@ def test_many_missing_ids_are_counted_and_twenty_of_them_named() -> None:
     assert "980 more" in refusal.problems[-1].message
 
 
+@pytest.mark.slow
 def test_reading_stops_after_a_hundred_thousand_problems() -> None:
     rows = 100_500
     data = b"id,y\n" + b"".join(b"%d,x\n" % i for i in range(rows))
@@ -138,6 +139,7 @@ def test_every_sentence_can_be_filled() -> None:
     assert untried <= {"too_many_problems"}  # has a test of its own, above
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bomb", [("s.csv.gz", gzip_bomb), ("s.zip", zip_bomb)], ids=["gzip", "zip"])
 def test_a_bomb_is_never_unpacked_beyond_the_limit(bomb: tuple[str, Callable[[int], bytes]]) -> None:
     file_name, make = bomb

@@ -149,6 +149,7 @@ def test_a_wrong_code_is_explained_where_it_was_typed(made: Installation, dora: 
         assert "<script>" not in page.text.replace("<script src", "")
 
 
+@pytest.mark.slow
 def test_after_many_wrong_codes_the_person_waits(made: Installation, dora: FlaskClient) -> None:
     told = ask(made)
     for _ in range(device_logins.WRONG_CODES):

@@ -192,6 +192,7 @@ def test_an_assistant_sees_how_far_it_is_and_gets_nothing(made: Installation, in
     assert assistant.get(f"{RESCORE}planned/2").status_code == 403
 
 
+@pytest.mark.slow
 def test_an_audit_log_of_any_length_comes_in_pieces(
     made: Installation, instructor: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
