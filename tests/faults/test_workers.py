@@ -27,7 +27,7 @@ from unseen_server.services import doctor
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = 20 if LONG else 3
+ROUNDS = 20 if LONG else 2
 FILES = 12  # of each student
 
 
