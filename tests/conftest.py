@@ -26,15 +26,13 @@ from tests.installations import (
     Filled,
     Installation,
     Server,
-    administer,
-    beside,
     install,
     make_folder,
-    new_postgres,
     new_sqlite,
     opened,
     serving,
 )
+from tests.postgres import administer, beside, drop, drop_spares, new_postgres
 from tests.sparing import (
     QUICK_HASHER,
     CompiledTemplates,
@@ -114,14 +112,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> str:
+def postgres_server() -> Iterator[str]:
     """A PostgreSQL server that tests may use: UNSEEN_TEST_POSTGRES_URL, else a local one without a password."""
     url = os.environ.get("UNSEEN_TEST_POSTGRES_URL", LOCAL_POSTGRES)
     try:
         administer(url, "SELECT 1")
     except OperationalError:
         pytest.skip("no PostgreSQL: UNSEEN_TEST_POSTGRES_URL is not set and none answers on 127.0.0.1:5432")
-    return url
+    yield url
+    drop_spares(url)
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +131,7 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
     with closing(Database(beside(postgres_server, name))) as db:
         migrate.upgrade(db)
     yield name
-    administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    drop(postgres_server, name)
 
 
 @pytest.fixture

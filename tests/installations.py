@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from unseen_server.app import create_app
@@ -112,45 +111,6 @@ def new_sqlite(home: Path, template: Path) -> Iterator[str]:
     path = home / "unseen.db"
     shutil.copy(template, path)
     yield f"sqlite:///{path}"
-
-
-@contextmanager
-def new_postgres(server: str, template: str) -> Iterator[str]:
-    name = f"unseen_test_{uuid.uuid4().hex[:12]}"
-    administer(server, f"CREATE DATABASE {name} TEMPLATE {template} {_quickest_copy(server)}")
-    yield beside(server, name)
-    administer(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@cache
-def _quickest_copy(server: str) -> str:
-    """PostgreSQL would copy page by page through its log; before version 15 it knew only files."""
-    with _connected(server) as connection:
-        version = connection.dialect.server_version_info or ()
-    return "STRATEGY FILE_COPY" if version >= (15,) else ""
-
-
-def administer(url: str, statement: str) -> None:
-    with _connected(url) as connection:
-        connection.execute(text(statement))
-
-
-@contextmanager
-def _connected(url: str) -> Iterator[Connection]:
-    engine = create_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
-        isolation_level="AUTOCOMMIT",
-        connect_args={"connect_timeout": 3},
-    )
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def beside(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 # an installation

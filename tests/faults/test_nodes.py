@@ -21,8 +21,9 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.figures import LONG, Tell
-from tests.installations import STUDENTS, Installation, Server, free_port, install, make_folder, new_postgres, serving
+from tests.installations import STUDENTS, Installation, Server, free_port, install, make_folder, serving
 from tests.object_store import BUCKET, bucket
+from tests.postgres import new_postgres
 from tests.proxies import Asked, Proxy, in_front_of, needs_nginx
 
 from unseen import Client, OutcomeUnknown, Receipt

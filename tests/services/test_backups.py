@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 from tests.figures import LONG, Tell
-from tests.installations import Installation, administer, beside
+from tests.installations import Installation
+from tests.postgres import administer, beside
 from tests.visitors import place_baseline, send
 
 from unseen_server.config import Config

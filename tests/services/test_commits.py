@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import text
-from tests.installations import Installation, install, new_postgres
+from tests.installations import Installation, install
+from tests.postgres import new_postgres
 
 from unseen_server.config import Config
 from unseen_server.services import doctor

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 from sqlalchemy import text
-from tests.installations import new_postgres
+from tests.postgres import new_postgres
 
 from unseen_server.core.errors import Busy
 from unseen_server.db import migrate
