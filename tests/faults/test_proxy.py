@@ -6,6 +6,7 @@ import ssl
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import httpx2
 import pytest
@@ -29,7 +30,7 @@ def port_of(server: Server) -> int:
 
 
 def test_the_address_of_the_client_and_its_scheme_are_seen_and_what_it_says_of_them_is_not(tmp_path: Path) -> None:
-    def tell(environ, start_response):  # type: ignore[no-untyped-def]
+    def tell(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [f"{environ['REMOTE_ADDR']} {environ['wsgi.url_scheme']} {environ['HTTP_HOST']}".encode()]
 
@@ -94,7 +95,7 @@ def test_no_request_is_hidden_in_another(tmp_path: Path) -> None:
     paths: list[str] = []
     seen = set()
 
-    def tell(environ, start_response):  # type: ignore[no-untyped-def]
+    def tell(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         environ["wsgi.input"].read()
         paths.append(environ["PATH_INFO"])
         seen.update((environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]))
