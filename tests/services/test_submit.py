@@ -190,6 +190,22 @@ def lose_commits(made: Installation, patch: pytest.MonkeyPatch, *, took_place: b
     patch.setattr(dialect, "do_commit", broken)
 
 
+@pytest.mark.parametrize("metric", ["mse", "r2"])
+def test_a_receipt_ranks_by_the_metrics_direction(build: Build, metric: str) -> None:
+    made = build(metric=metric)
+    told = [
+        send(made, made.noisy(spread), who)
+        for who, spread in (("alice", 20.0), ("bob", 5.0), ("alice", 40.0), ("alice", 1.0), ("bob", 30.0))
+    ]
+    assert [(one.rank, one.previous_rank, one.teams) for one in told] == [
+        (1, None, 1),
+        (1, None, 2),
+        (2, 2, 2),
+        (1, 2, 2),
+        (2, 2, 2),
+    ]
+
+
 @pytest.mark.parametrize("took_place", [True, False])
 def test_a_file_counts_once_whatever_became_of_its_commit(
     installation: Installation, monkeypatch: pytest.MonkeyPatch, took_place: bool
