@@ -10,36 +10,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, suppress
-from datetime import UTC, datetime
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from click.testing import CliRunner, Result
-from tests.installations import Server, install, make_folder, new_sqlite, serving
 
 from unseen import Client
 from unseen_baselines import lab_attacks, lab_findings
 from unseen_baselines.__main__ import ATTACKS, RELEASES, main
 from unseen_baselines.lab_trial import trial
-from unseen_server.config import Config
 
 FEW = ("--attack", "oracle", "--release", "full", "--seeds", "3")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Server]:
-    """One for all that only ask it: what is made on it is closed again each time."""
-    home, now = tmp_path_factory.mktemp("lab"), datetime.now(UTC)
-    with (
-        new_sqlite(home, sqlite_template) as url,
-        closing(install(Config(home=home, database_url=url), make_folder(home, now=now), now=now)) as installation,
-        serving(installation, processes=1) as running,
-    ):
-        yield running
 
 
 def run(*arguments: str) -> Result:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime
-from pathlib import Path
-
 import numpy as np
 import pytest
-from tests.installations import install, make_folder, new_sqlite, serving
+from tests.installations import Server
 
 from unseen import Client
 from unseen_baselines.lab_attacks import ATTACKS
 from unseen_baselines.lab_findings import Played, play
 from unseen_baselines.lab_server import Stage
 from unseen_baselines.lab_trial import inside, trial
-from unseen_server.config import Config
 
 pytestmark = pytest.mark.slow
 
@@ -24,16 +18,10 @@ SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 5)
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Stage]:
-    """A server with an instructor and two students who may attack it."""
-    home, now = tmp_path_factory.mktemp("lab"), datetime.now(UTC)
-    with (
-        new_sqlite(home, sqlite_template) as url,
-        closing(install(Config(home=home, database_url=url), make_folder(home, now=now), now=now)) as installation,
-        serving(installation, processes=1) as server,
-    ):
-        players = tuple(server.token(name) for name in ("alice", "bob"))
-        yield Stage(server.url, server.token("teacher"), players, course="ml")
+def stage(server: Server) -> Stage:
+    """The server, and who plays on it."""
+    players = tuple(server.token(name) for name in ("alice", "bob"))
+    return Stage(server.url, server.token("teacher"), players, course="ml")
 
 
 def played(stage: Stage, attack: str, release: str, seed: int) -> Played:
